@@ -1,0 +1,50 @@
+"""Dataset condensation on graphs: learn a tiny synthetic graph that trains GNNs like the whole.
+
+Names are imported when they are used, so that ``import gcond`` and ``gcond --help`` are quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gcond.condensation import condense
+    from gcond.condensed import Condensed
+    from gcond.datasets import list_datasets, load_dataset
+    from gcond.evaluation import Evaluation, evaluate, fit
+    from gcond.methods import get_method, list_methods
+
+_HOMES = {
+    "condense": "gcond.condensation",
+    "Condensed": "gcond.condensed",
+    "evaluate": "gcond.evaluation",
+    "Evaluation": "gcond.evaluation",
+    "fit": "gcond.evaluation",
+    "get_method": "gcond.methods",
+    "list_datasets": "gcond.datasets",
+    "list_methods": "gcond.methods",
+    "load_dataset": "gcond.datasets",
+}
+
+__all__ = [
+    "Condensed",
+    "Evaluation",
+    "condense",
+    "evaluate",
+    "fit",
+    "get_method",
+    "list_datasets",
+    "list_methods",
+    "load_dataset",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'gcond' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,154 @@
+"""Command line: ``gcond condense | evaluate | methods | datasets``.
+
+Nothing heavy is imported at the top: ``gcond --help`` answers without torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+Dataset = Annotated[str, tyro.conf.Positional]
+File = Annotated[Path, tyro.conf.Positional]
+
+
+def condense(
+    dataset: Dataset,
+    /,
+    ratio: float | None = None,
+    num_nodes: int | None = None,
+    per_class: int | None = None,
+    method: str = "gcond",
+    seed: int = 0,
+    setting: Literal["transductive", "inductive"] = "transductive",
+    normalize: Literal["auto", "row", "standard", "none"] = "auto",
+    root: Path | None = None,
+    out: Path | None = None,
+    evaluate: bool = False,
+    seeds: int = 5,
+) -> None:
+    """Condense a dataset to a small synthetic graph.
+
+    Args:
+        dataset: Name of the dataset; `gcond datasets` lists them.
+        ratio: Synthetic nodes / nodes of the graph; 0.01 where no size is given.
+        num_nodes: The number of synthetic nodes itself.
+        per_class: Synthetic nodes of each class.
+        method: Name of the method; `gcond methods` lists them.
+        seed: Everything random derives from it.
+        setting: Whether training sees the whole graph.
+        normalize: Preprocessing of the features.
+        root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
+        out: File to write, for example cora.safetensors.
+        evaluate: Train GCNs on the result and print a table with baselines.
+        seeds: Number of GCNs for the table.
+    """
+    import gcond
+
+    if out is not None and not out.parent.is_dir():
+        raise ValueError(f"the folder {out.parent} of --out does not exist; create it first")
+    small = gcond.condense(
+        dataset,
+        ratio,
+        num_nodes=num_nodes,
+        per_class=per_class,
+        method=method,
+        seed=seed,
+        setting=setting,
+        normalize=normalize,
+        root=root,
+    )
+    _say(repr(small))
+    if small.history.steps:
+        _say(
+            f"{small.history.steps} matching steps, step {small.history.selected_step} selected "
+            f"on validation, {small.seconds:.1f} s, {small.edge_index.shape[1]} weighted edges"
+        )
+    if out is not None:
+        small.save(out)
+        _say(f"written to {out}")
+    if evaluate:
+        _say("\n" + gcond.evaluate(small, seeds=seeds, root=root).table())
+
+
+def evaluate(
+    file: File,
+    /,
+    dataset: str | None = None,
+    model: str = "GCN",
+    protocol: str = "gcn-600",
+    seeds: int = 5,
+    root: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Train fresh models on a condensed graph and test them on the real one.
+
+    Args:
+        file: A file written by `gcond condense --out`.
+        dataset: The dataset it was condensed from, if it has another name here.
+        model: Architecture: GCN, GraphSAGE, GAT, GIN or MLP.
+        protocol: How models are trained and selected.
+        seeds: Number of models.
+        root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
+        json: Print all figures as JSON instead of a table.
+    """
+    import gcond
+
+    small = gcond.Condensed.load(file)
+    found = gcond.evaluate(
+        small, dataset, model=model, protocol=protocol, seeds=seeds, root=root
+    )
+    _say(found.to_json() if json else found.table())
+
+
+def methods() -> None:
+    """List the methods."""
+    import gcond
+
+    _list(gcond.list_methods())
+
+
+def datasets() -> None:
+    """List the datasets that have a name."""
+    import gcond
+
+    _list(gcond.list_datasets())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; wrong input is one line on standard error and exit code 2."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("gcond").setLevel(logging.INFO)
+    commands = {f.__name__: f for f in (condense, evaluate, methods, datasets)}
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            commands, prog="gcond", description=__package_doc__, args=arguments
+        )
+    except (ValueError, TypeError, FileNotFoundError) as error:
+        print(f"gcond: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("gcond: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+__package_doc__ = "Dataset condensation on graphs: a tiny synthetic graph that trains like the whole."
+
+
+def _list(table: dict[str, str]) -> None:
+    width = max(map(len, table))
+    for name, text in table.items():
+        _say(f"{name:{width}}  {text}")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

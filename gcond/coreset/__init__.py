@@ -1,0 +1,12 @@
+"""Selection of real items, or of means of real items: baselines and initialisations."""
+
+from gcond.coreset.selectors import (
+    Centroid,
+    Herding,
+    KCenter,
+    Picked,
+    Random,
+    Selector,
+)
+
+__all__ = ["Centroid", "Herding", "KCenter", "Picked", "Random", "Selector"]

@@ -1,0 +1,8 @@
+"""The judge: fresh models trained on a condensed set, tested on the real one."""
+
+from gcond.evaluation.fitting import fit
+from gcond.evaluation.judge import evaluate
+from gcond.evaluation.protocol import Protocol, get_protocol
+from gcond.evaluation.result import Evaluation, Row
+
+__all__ = ["Evaluation", "Protocol", "Row", "evaluate", "fit", "get_protocol"]

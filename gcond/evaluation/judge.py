@@ -1,0 +1,146 @@
+"""``evaluate``: the condensed set and its baselines under one protocol."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gcond.condensed import Condensed, edges_of
+from gcond.evaluation.fitting import Graph, Model, predict, real_graph, source_of, trained
+from gcond.evaluation.protocol import Protocol, get_protocol
+from gcond.evaluation.result import Evaluation, Row
+from gcond.graph import receptive
+from gcond.graph.receptive import Receptive
+from gcond.graph.task import NodeTask, Split
+from gcond.graph.training import score, train
+from gcond.methods import get_method
+
+Percent = tuple[float, ...]
+
+BASELINES = ("random", "centroid", "whole")
+
+
+def evaluate(
+    condensed: Condensed,
+    dataset: Any = None,
+    *,
+    model: Model = "GCN",
+    protocol: str | Protocol = "gcn-600",
+    seeds: int = 5,
+    baselines: Sequence[str] = BASELINES,
+    root: str | Path | None = None,
+) -> Evaluation:
+    """Trains fresh models on a condensed graph and tests them on the real one.
+
+    Models named ``"GCN"`` are trained for all seeds at once; a seed's accuracy does not depend
+    on how many are trained beside it. Test nodes are looked at once, by the kept epoch.
+
+    Args:
+        condensed: The set to judge.
+        dataset: The data it was condensed from; by default it is opened by the name it had.
+        model: As in :func:`gcond.fit`.
+        protocol: How models are trained and selected.
+        seeds: Number of models.
+        baselines: Rows beside the condensed one: names of methods that select nodes, condensed
+            to the same classes with the same seed, and ``"whole"``.
+        root: Folder of the datasets, for names.
+
+    Raises:
+        ValueError: The dataset is not the one that was condensed, or a name is unknown.
+
+    Example:
+        >>> import gcond
+        >>> small = gcond.condense("digits", num_nodes=20, method="centroid")
+        >>> result = gcond.evaluate(small, seeds=2, baselines=())
+        >>> result.mean > 50
+        True
+    """
+    if seeds < 1:
+        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    chosen = get_protocol(protocol)
+    data = condensed.source.name if dataset is None else dataset
+    task = source_of(condensed, data, root)
+    counts = torch.bincount(condensed.y, minlength=condensed.num_classes)
+    seen = {name: get_method(name) for name in baselines if name != "whole"}
+    rows = [_row("condensed", condensed, task, model, chosen, seeds)]
+    for name in baselines:
+        if name == "whole":
+            rows.append(_whole(task, model, chosen, seeds))
+            continue
+        outcome = seen[name].run(task, counts, seed=condensed.seed)
+        other = replace(condensed, x=outcome.x, y=outcome.y, **edges_of(outcome.adj, outcome.x))
+        rows.append(_row(name, other, task, model, chosen, seeds))
+    return Evaluation(
+        dataset=condensed.source.name,
+        method=condensed.config["name"],
+        model=model if isinstance(model, str) else type(model).__name__,
+        protocol=chosen.name,
+        selected_step=condensed.history.selected_step,
+        rows=tuple(rows),
+    )
+
+
+def _row(
+    name: str, condensed: Condensed, task: NodeTask, model: Model, protocol: Protocol, seeds: int
+) -> Row:
+    began = time.perf_counter()
+    if model == "GCN":
+        view = receptive.of_graph(condensed.x, condensed.adjacency, condensed.y)
+        test, val = _together(view, task, protocol, seeds)
+    else:
+        graph = condensed.x, condensed.edge_index, condensed.edge_weight
+        test, val = _one_by_one(graph, None, condensed.y, task, model, protocol, seeds)
+    seconds = time.perf_counter() - began
+    return Row(name, test, val, condensed.num_nodes, condensed.nbytes, seconds)
+
+
+def _whole(task: NodeTask, model: Model, protocol: Protocol, seeds: int) -> Row:
+    began = time.perf_counter()
+    if model == "GCN":
+        test, val = _together(receptive.of_split(task, "train"), task, protocol, seeds)
+    else:
+        graph, rows = real_graph(task, "train")
+        y = task.labels("train")
+        test, val = _one_by_one(graph, rows, y, task, model, protocol, seeds)
+    seconds = time.perf_counter() - began
+    return Row("whole", test, val, task.num_nodes, task.nbytes, seconds)
+
+
+def _together(
+    view: Receptive, task: NodeTask, protocol: Protocol, seeds: int
+) -> tuple[Percent, Percent]:
+    """Test and validation accuracies of one GCN per seed, trained as one model."""
+    val = receptive.of_split(task, "val") if len(task.index["val"]) else None
+    weights, accuracy, _ = train(view, task.num_classes, range(seeds), protocol.training, val)
+    test, _ = score(receptive.of_split(task, "test"), weights)
+    return _percent(test), () if val is None else _percent(accuracy)
+
+
+def _one_by_one(
+    graph: Graph,
+    rows: Tensor | None,
+    y: Tensor,
+    task: NodeTask,
+    model: Model,
+    protocol: Protocol,
+    seeds: int,
+) -> tuple[Percent, Percent]:
+    """The same for any architecture, one model after the other."""
+    found: dict[Split, list[float]] = {"test": [], "val": []}
+    views = {split: real_graph(task, split) for split in found if len(task.index[split])}
+    for seed in range(seeds):
+        module = trained(model, task.num_classes, graph, rows, y, task, protocol, seed)
+        for split, view in views.items():
+            hits = predict(module, *view, protocol) == task.labels(split)
+            found[split].append(100 * float(hits.double().mean()))
+    return tuple(found["test"]), tuple(found["val"])
+
+
+def _percent(accuracies: Tensor) -> Percent:
+    return tuple(100 * float(a) for a in accuracies)

@@ -1,0 +1,104 @@
+"""What an evaluation found."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """Accuracies of models trained on one set.
+
+    Args:
+        name: What they were trained on: ``"condensed"``, ``"random"``, ``"centroid"``,
+            ``"whole"``.
+        accuracies: Test accuracy in percent, one per seed.
+        validation: Validation accuracy in percent of the kept epochs.
+        num_nodes: Nodes of the set.
+        nbytes: Bytes of its features and edges, sparse ones counted as sparse.
+        seconds: Wall-clock for training and testing all seeds.
+    """
+
+    name: str
+    accuracies: tuple[float, ...]
+    validation: tuple[float, ...]
+    num_nodes: int
+    nbytes: int
+    seconds: float
+
+    @property
+    def mean(self) -> float:
+        """Mean test accuracy in percent."""
+        return statistics.fmean(self.accuracies)
+
+    @property
+    def std(self) -> float:
+        """Population standard deviation over the seeds, in points."""
+        return statistics.pstdev(self.accuracies)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Test accuracies of a condensed set beside its baselines.
+
+    Args:
+        dataset: What was condensed.
+        method: Name of the method.
+        model: Architecture that was trained.
+        protocol: Name of the protocol.
+        selected_step: Matching step that was kept, 0 for the start.
+        rows: The condensed set first.
+    """
+
+    dataset: str
+    method: str
+    model: str
+    protocol: str
+    selected_step: int
+    rows: tuple[Row, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean test accuracy of the condensed set in percent."""
+        return self.rows[0].mean
+
+    @property
+    def std(self) -> float:
+        """Population standard deviation over evaluation seeds, in points."""
+        return self.rows[0].std
+
+    def __repr__(self) -> str:
+        return (
+            f"Evaluation({self.dataset}, {self.method}, {self.model}: {self.mean:.1f} ± "
+            f"{self.std:.1f} %, {len(self.rows[0].accuracies)} seeds, {self.protocol})"
+        )
+
+    def table(self) -> str:
+        """The rows as a Markdown table under a line with the protocol."""
+        seeds = len(self.rows[0].accuracies)
+        head = (
+            f"{self.dataset}, {self.method} (step {self.selected_step} selected), {self.model}, "
+            f"protocol {self.protocol}, mean ± std over {seeds} evaluation seeds, test %"
+        )
+        lines = [
+            head,
+            "",
+            "| trained on | nodes | bytes | test % | seconds |",
+            "|---|--:|--:|--:|--:|",
+        ]
+        lines += [
+            f"| {row.name} | {row.num_nodes:,} | {_size(row.nbytes)} | "
+            f"{row.mean:.1f} ± {row.std:.1f} | {row.seconds:.1f} |"
+            for row in self.rows
+        ]
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """All figures as JSON."""
+        return json.dumps(asdict(self), indent=2)
+
+
+def _size(nbytes: int) -> str:
+    return f"{nbytes / 1e6:.2f} MB" if nbytes >= 1e5 else f"{nbytes / 1e3:.1f} kB"

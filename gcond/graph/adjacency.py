@@ -1,0 +1,176 @@
+"""How the synthetic graph's adjacency is parameterised.
+
+A choice is a frozen value; ``start`` turns it into learned tensors. All of them give a symmetric
+matrix with entries in [0, 1] and a zero diagonal.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import batch_norm, softplus
+
+from gcond.matching.model import uniform
+
+
+class Structure(Protocol):
+    """Learned tensors that make an adjacency."""
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """Leaf tensors."""
+
+    def __call__(self, x: Tensor) -> Tensor | None:
+        """Adjacency ``[n, n]`` for features ``[n, d]``, or ``None`` for no edges."""
+
+
+class Adjacency(Protocol):
+    """A choice of parameterisation."""
+
+    def start(self, x: Tensor, generator: torch.Generator) -> Structure:
+        """Initial structure for a set that begins with features ``x``."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """No edges: the set is structure-free, and propagation on it does nothing."""
+
+    def start(self, x: Tensor, generator: torch.Generator) -> Structure:
+        return _NoEdges()
+
+
+class _NoEdges:
+    parameters: list[Tensor] = []  # noqa: RUF012 - never filled
+
+    def __call__(self, x: Tensor) -> Tensor | None:
+        return None
+
+
+@dataclass(frozen=True)
+class PairwiseMLP:
+    r"""An MLP on pairs of features, the structure of `"Graph Condensation for Graph Neural
+    Networks" <https://arxiv.org/abs/2110.07580>`_.
+
+    .. math:: A_{ij} = \sigma\Big(\tfrac12 \big(f([x_i; x_j]) + f([x_j; x_i])\big)\Big),
+              \quad A_{ii} = 0
+
+    with two hidden layers, batch normalisation over all ``n^2`` pairs (always by the statistics
+    of the batch) and ReLU. The first layer and its batch statistics factor over the two
+    arguments, which is exact: :math:`W [x_i; x_j] = U x_i + V x_j`, the mean over all pairs is
+    the sum of the two means and so is the variance.
+
+    Args:
+        hidden_channels: Width of both hidden layers.
+        degree: Expected sum of a node's edge weights at the start, set through the last bias.
+            ``None`` leaves that bias as it is drawn (edges of about one half everywhere, the
+            papers' choice), which mixes all classes at the start.
+    """
+
+    hidden_channels: int = 128
+    degree: float | None = 1.0
+
+    def start(self, x: Tensor, generator: torch.Generator) -> Structure:
+        d, h = x.shape[1], self.hidden_channels
+        ones, zeros = torch.ones_like, torch.zeros_like
+        first = uniform((2, d, h), 2 * d, generator, x)
+        second = uniform((h, h), h, generator, x)
+        last = uniform((h,), h, generator, x)
+        bias = uniform((1,), h, generator, x)
+        if self.degree is not None:
+            bias = torch.full_like(bias, _logit_of_degree(self.degree, len(x)))
+        # The biases before batch normalisation would be cancelled by it, so there are none.
+        tensors = [first, ones(last), zeros(last), second, ones(last), zeros(last), last, bias]
+        return _PairwiseMLP([t.requires_grad_() for t in tensors])
+
+
+@dataclass(frozen=True)
+class _PairwiseMLP:
+    parameters: list[Tensor]
+
+    def __call__(self, x: Tensor) -> Tensor | None:
+        first, gain1, shift1, second, gain2, shift2, last, bias = self.parameters
+        n, h = len(x), len(last)
+        u, v = x @ first[0], x @ first[1]
+        scale = gain1 * (_variance(u) + _variance(v) + 1e-5).rsqrt()
+        left = (u - u.mean(0)) * scale
+        right = (v - v.mean(0)) * scale + shift1
+        pairs = torch.relu(left[:, None] + right[None]).view(n * n, h) @ second
+        pairs = torch.relu(batch_norm(pairs, None, None, gain2, shift2, training=True))
+        logits = (pairs @ last).view(n, n) + bias
+        return _edges(logits)
+
+
+@dataclass(frozen=True)
+class FreeLogits:
+    r"""One free logit per pair, :math:`A_{ij} = \sigma((L_{ij} + L_{ji}) / 2)`: ``n^2`` parameters
+    and no dependence on the features.
+
+    Args:
+        degree: Expected sum of a node's edge weights at the start.
+        noise: Standard deviation of the initial logits around that value.
+    """
+
+    degree: float = 1.0
+    noise: float = 0.1
+
+    def start(self, x: Tensor, generator: torch.Generator) -> Structure:
+        n = len(x)
+        draw = torch.randn(n, n, generator=generator, dtype=x.dtype).to(x.device)
+        logits = _logit_of_degree(self.degree, n) + self.noise * draw
+        return _FreeLogits([logits.requires_grad_()])
+
+
+@dataclass(frozen=True)
+class _FreeLogits:
+    parameters: list[Tensor]
+
+    def __call__(self, x: Tensor) -> Tensor | None:
+        return _edges(self.parameters[0])
+
+
+@dataclass(frozen=True)
+class LowRank:
+    r"""Logits of low rank, :math:`A = \sigma(s\, Q Q^T / \sqrt r + b)`: ``n r`` parameters.
+
+    Args:
+        rank: Number of columns of ``Q``.
+        degree: Expected sum of a node's edge weights at the start, set through ``b``.
+    """
+
+    rank: int = 8
+    degree: float = 1.0
+
+    def start(self, x: Tensor, generator: torch.Generator) -> Structure:
+        n = len(x)
+        q = torch.randn(n, self.rank, generator=generator, dtype=x.dtype).to(x.device)
+        bias = x.new_full((1,), _logit_of_degree(self.degree, n))
+        scale = x.new_zeros(1)
+        return _LowRank([q.requires_grad_(), scale.requires_grad_(), bias.requires_grad_()])
+
+
+@dataclass(frozen=True)
+class _LowRank:
+    parameters: list[Tensor]
+
+    def __call__(self, x: Tensor) -> Tensor | None:
+        q, scale, bias = self.parameters
+        return _edges(softplus(scale) * (q @ q.T) / math.sqrt(q.shape[1]) + bias)
+
+
+def _edges(logits: Tensor) -> Tensor:
+    """Symmetric edge weights in [0, 1] without self-loops."""
+    adj = torch.sigmoid((logits + logits.T) / 2)
+    return adj - torch.diag(adj.diagonal())
+
+
+def _logit_of_degree(degree: float, n: int) -> float:
+    share = min(degree / max(n - 1, 1), 0.5)
+    return math.log(share / (1 - share))
+
+
+def _variance(x: Tensor) -> Tensor:
+    return x.var(0, correction=0)

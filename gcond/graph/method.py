@@ -1,0 +1,244 @@
+"""Methods on graphs as values: the matching family, and selection through the same verb."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from gcond.coreset import Random
+from gcond.graph.adjacency import Adjacency, PairwiseMLP
+from gcond.graph.initialise import Initialisation, Selected
+from gcond.graph.models import SGC, Matcher
+from gcond.graph.sources import Source
+from gcond.graph.synthetic import SyntheticGraph
+from gcond.graph.task import NodeTask
+from gcond.graph.validation import Validation, Validator
+from gcond.matching import (
+    Advance,
+    AllAtOnce,
+    Batch,
+    Best,
+    ByClass,
+    CosinePerUnit,
+    Distance,
+    Fresh,
+    Gradients,
+    Grouping,
+    Groups,
+    Last,
+    Observer,
+    Plan,
+    Progress,
+    Schedule,
+    Score,
+    Step,
+    Stream,
+    SyntheticSet,
+    TrainOnSynthetic,
+    Turns,
+    generator_for,
+    match,
+    restore,
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a method returns: a graph, and how it came about.
+
+    Args:
+        x: Features ``[n, d]``.
+        adj: Symmetric edge weights without self-loops ``[n, n]``, or ``None`` without edges.
+        y: Labels ``[n]``.
+        progress: The run, empty for methods that learn nothing.
+    """
+
+    x: Tensor
+    adj: Tensor | None
+    y: Tensor
+    progress: Progress = field(default_factory=Progress)
+
+
+class Method(Protocol):
+    """A way to condense a node task."""
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+
+    def run(
+        self, task: NodeTask, counts: Tensor, *, seed: int, observers: Sequence[Observer] = ()
+    ) -> Outcome:
+        """Condenses ``task`` to ``counts[c]`` nodes of each class."""
+
+    def describe(self) -> str:
+        """What the first line of a run says of the method."""
+
+
+@dataclass(frozen=True)
+class GraphMethod:
+    """Gradient matching between a synthetic graph and the real one; a paper fills it in.
+
+    Args:
+        name: Name in the registry.
+        adjacency: Parameterisation of the structure.
+        init: Start of the features.
+        model: Matching model.
+        stream: At which parameters of it the two sides are compared.
+        advance: How those move between two matches.
+        signal: What is compared.
+        grouping: Over which rows.
+        distance: How.
+        schedule: Lengths of the loops.
+        turns: Which part learns when.
+        features: Step of the features.
+        structure: Step of the structure.
+        batch_size: Real nodes of each class per step; classes that have more are sampled.
+        validator: How a checkpoint is scored.
+        selection: Which checkpoint is kept.
+    """
+
+    name: str
+    schedule: Schedule
+    adjacency: Adjacency = PairwiseMLP()  # noqa: RUF009
+    init: Initialisation = Selected()  # noqa: RUF009
+    model: Matcher = SGC()  # noqa: RUF009
+    stream: Stream = Fresh()  # noqa: RUF009
+    advance: Advance = TrainOnSynthetic()  # noqa: RUF009
+    signal: Gradients = Gradients()  # noqa: RUF009
+    grouping: Grouping = ByClass()  # noqa: RUF009
+    distance: Distance = CosinePerUnit()  # noqa: RUF009
+    turns: Turns | AllAtOnce = Turns(10, 40)  # noqa: RUF009
+    features: Step = Step(0.01, relative=True)  # noqa: RUF009
+    structure: Step = Step(0.001)  # noqa: RUF009
+    batch_size: int = 256
+    validator: Validator = Validator()  # noqa: RUF009
+    selection: Best | Last = Best()  # noqa: RUF009
+
+    def describe(self) -> str:
+        return f"{self.name}, {type(self.model).__name__}"
+
+    def run(
+        self, task: NodeTask, counts: Tensor, *, seed: int, observers: Sequence[Observer] = ()
+    ) -> Outcome:
+        """Condenses ``task`` to ``counts[c]`` nodes of each class."""
+        synthetic = self.start(task, counts, seed)
+        real = RealNodes(
+            self.model.source(task),
+            task.labels("train"),
+            counts,
+            self.grouping,
+            self.batch_size,
+            Validation(task, self.validator, seed),
+        )
+        plan = self.plan(task.num_features, task.num_classes, synthetic.x)
+        progress = match(real, synthetic, plan, seed=seed, observers=observers)
+        restore(synthetic, progress.best_state)
+        x, adj = synthetic.graph()
+        return Outcome(x, adj, synthetic.y, progress)
+
+    def start(self, task: NodeTask, counts: Tensor, seed: int) -> SyntheticGraph:
+        """The synthetic graph before its first step."""
+        y = torch.repeat_interleave(torch.arange(len(counts)), counts)
+        x = self.init.features(task, counts, seed)
+        structure = self.adjacency.start(x, generator_for(seed, "adjacency"))
+        groups = self.grouping.partition(y, counts, x.dtype)
+        scale = float(x.square().mean().sqrt()) or 1.0
+        return SyntheticGraph(x, y, structure, self.model, groups, scale)
+
+    def plan(self, in_channels: int, out_channels: int, like: Tensor) -> Plan:
+        """The method as the loop reads it, for given widths."""
+        return Plan(
+            model=self.model.of(in_channels, out_channels, like.detach()),
+            stream=self.stream,
+            advance=self.advance,
+            signal=self.signal,
+            distance=self.distance,
+            schedule=self.schedule,
+            turns=self.turns,
+            steps={"features": self.features, "structure": self.structure},
+            selection=self.selection,
+        )
+
+
+class RealNodes:
+    """The real side of a match: labelled training nodes, all of them or a sample per class.
+
+    Args:
+        source: Where the matching model's inputs come from.
+        y: Labels of the training nodes.
+        counts: Synthetic nodes per class.
+        grouping: How rows are grouped.
+        batch_size: Most nodes of a class in one step.
+        validation: Scores a synthetic graph.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        y: Tensor,
+        counts: Tensor,
+        grouping: Grouping,
+        batch_size: int,
+        validation: Validation,
+    ) -> None:
+        self.source, self.validation = source, validation
+        classes = [(y == c).nonzero().flatten() for c in counts.nonzero().flatten().tolist()]
+        self.members = torch.cat(classes)
+        sizes = torch.tensor([len(rows) for rows in classes])
+        self.first = sizes.cumsum(0) - sizes
+        self.take = sizes.clamp_max(batch_size)
+        self.sizes, self.sampled = sizes, bool((sizes > batch_size).any())
+        self.owner = torch.repeat_interleave(torch.arange(len(sizes)), self.take)
+        self.y = y[self.members[self.first[self.owner]]]
+        self.groups: Groups = grouping.partition(self.y, counts, torch.float32)
+        self.whole = None if self.sampled else self._batch(self.members)
+
+    def real(self, generator: torch.Generator) -> Batch:
+        """All labelled nodes, or ``batch_size`` of each class drawn with replacement."""
+        if self.whole is not None:
+            return self.whole
+        draw = torch.rand(len(self.owner), generator=generator)
+        position = self.first[self.owner] + (draw * self.sizes[self.owner]).long()
+        return self._batch(self.members[position])
+
+    def score(self, synthetic: SyntheticSet) -> Score | None:
+        assert isinstance(synthetic, SyntheticGraph)
+        return self.validation.score(synthetic)
+
+    def _batch(self, rows: Tensor) -> Batch:
+        inputs, counted = self.source.take(rows, torch.float32)
+        return Batch(inputs, self.y, self.groups, counted)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Real nodes, or means of real nodes, instead of learned ones.
+
+    Args:
+        name: Name in the registry.
+        pick: What is chosen, and among which features. Raw rows keep the edges between them;
+            propagated rows and means stand alone.
+    """
+
+    name: str
+    pick: Selected = Selected(Random(), "raw")  # noqa: RUF009
+
+    def describe(self) -> str:
+        return f"{self.name}, {self.pick.features_of} features"
+
+    def run(
+        self, task: NodeTask, counts: Tensor, *, seed: int, observers: Sequence[Observer] = ()
+    ) -> Outcome:
+        """Condenses ``task`` to ``counts[c]`` nodes of each class."""
+        picked = self.pick.pick(task, counts, seed)
+        if picked.rows is None or self.pick.features_of == "propagated":
+            return Outcome(picked.features, None, picked.y)
+        nodes = task.index["train"][picked.rows.numpy()]
+        block = torch.as_tensor(task.adj[nodes][:, nodes].toarray(), dtype=torch.float32)
+        block = (block + block.T) / 2
+        return Outcome(picked.features, block - torch.diag(block.diagonal()), picked.y)

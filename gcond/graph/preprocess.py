@@ -1,0 +1,61 @@
+"""Feature preprocessing: a visible choice that travels with the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+
+Normalisation = Literal["auto", "row", "standard", "none"]
+NORMALISATIONS: tuple[str, ...] = ("auto", "row", "standard", "none")
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """A fitted transformation of node features.
+
+    Args:
+        kind: ``"row"`` divides each row by its sum of absolute values (PyG's
+            ``NormalizeFeatures`` for non-negative features), ``"standard"`` subtracts the mean
+            and divides by the standard deviation of the training nodes, ``"none"`` does nothing.
+        mean: Column means for ``"standard"``.
+        std: Column standard deviations for ``"standard"``; one where a column is constant.
+    """
+
+    kind: Literal["row", "standard", "none"]
+    mean: tuple[float, ...] = field(default=(), repr=False)
+    std: tuple[float, ...] = field(default=(), repr=False)
+
+    def __call__(self, x: Any) -> Any:
+        """Transforms an ndarray or CSR matrix ``[N, d]``; sparse features stay sparse if the
+        transformation allows it. The input is not changed."""
+        if self.kind == "none":
+            return x
+        if self.kind == "row":
+            total = np.asarray(abs(x).sum(1)).ravel()
+            scale = np.divide(1, total, where=total > 0, out=np.ones_like(total)).astype(x.dtype)
+            return (sp.diags_array(scale) @ x).tocsr() if sp.issparse(x) else x * scale[:, None]
+        dense = x.toarray() if sp.issparse(x) else x
+        return ((dense - np.array(self.mean)) / np.array(self.std)).astype(x.dtype)
+
+
+def fit(kind: Normalisation, x: Any, train: Any) -> Preprocess:
+    """Fits a preprocessing on the training rows.
+
+    ``"auto"`` is ``"row"`` for non-negative features (bags of words, counts, pixels) and
+    ``"standard"`` for others (embeddings, measurements).
+    """
+    if kind not in NORMALISATIONS:
+        raise ValueError(f"unknown normalisation {kind!r}; choose one of {NORMALISATIONS}")
+    if kind == "auto":
+        lowest = x.data.min(initial=0) if sp.issparse(x) else x.min(initial=0)
+        kind = "row" if lowest >= 0 else "standard"
+    if kind != "standard":
+        return Preprocess(kind)
+    rows = x[train]
+    rows = rows.toarray() if sp.issparse(rows) else rows
+    mean, std = rows.mean(0, dtype=np.float64), rows.std(0, dtype=np.float64)
+    std[std < 1e-12] = 1
+    return Preprocess("standard", tuple(mean.tolist()), tuple(std.tolist()))

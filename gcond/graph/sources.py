@@ -1,0 +1,87 @@
+"""Where a matching model's real inputs come from, for given rows of the training nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from gcond.graph.propagation import to_tensor
+from gcond.graph.task import NodeTask
+
+DENSE_BYTES = 2**28
+"""Propagated rows up to this size are kept dense; larger sparse ones are densified by batch."""
+
+
+class Source(Protocol):
+    """Real inputs of a matching model."""
+
+    def take(self, rows: Tensor, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        """Inputs for the training nodes numbered ``rows``, and which output rows count."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Independent rows: propagated features of the training nodes."""
+
+    z: Any
+
+    def take(self, rows: Tensor, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        if self._dense is None:
+            return (to_tensor(self.z[rows.numpy()], dtype),), None
+        return (self._dense[rows].to(dtype),), None
+
+    @cached_property
+    def _dense(self) -> Tensor | None:
+        big = self.z.shape[0] * self.z.shape[1] * 4 > DENSE_BYTES
+        if sp.issparse(self.z) and big:
+            return None
+        matrix = self.z.toarray() if sp.issparse(self.z) else self.z
+        return torch.as_tensor(np.asarray(matrix))
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhoods:
+    """Exact receptive fields of a graph convolutional network, as dense blocks."""
+
+    a_hat: Any
+    x: Any
+    nodes: Any
+    layers: int
+
+    def take(self, rows: Tensor, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        reach = self.nodes[rows.numpy()]
+        blocks = []
+        for _ in range(self.layers - 1):
+            wanted = self.a_hat[reach]
+            reach = np.unique(wanted.indices)
+            blocks.append(to_tensor(wanted[:, reach], dtype))
+        inner = to_tensor(self.a_hat[reach] @ self.x, dtype)
+        return (inner, *reversed(blocks)), None
+
+
+@dataclass(frozen=True, eq=False)
+class WholeGraph:
+    """The whole training graph in PyG's form, for modules of unknown depth."""
+
+    task: NodeTask
+
+    def take(self, rows: Tensor, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        x, edge_index, edge_weight, nodes = self._tensors
+        return (x.to(dtype), edge_index, edge_weight.to(dtype)), nodes[rows]
+
+    @cached_property
+    def _tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        nodes = self.task.index["train"]
+        adj, x = self.task.adj, self.task.x
+        if self.task.setting == "inductive":
+            adj, x, nodes = adj[nodes][:, nodes], x[nodes], np.arange(len(nodes))
+        coo = adj.tocoo()
+        edge_index = torch.as_tensor(np.stack([coo.col, coo.row]), dtype=torch.long)
+        weight = torch.as_tensor(coo.data)
+        return to_tensor(x, torch.float32), edge_index, weight, torch.as_tensor(nodes)

@@ -1,0 +1,59 @@
+"""The synthetic graph as a learned set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from gcond.graph.adjacency import Structure
+from gcond.graph.models import Matcher
+from gcond.matching import Batch, Groups
+
+
+class SyntheticGraph:
+    """Learned node features and structure, decoded for a matching model.
+
+    Args:
+        x: Initial features ``[n, d]``.
+        y: Labels ``[n]``, fixed.
+        structure: Learned tensors of the adjacency.
+        matcher: The model the set is decoded for.
+        groups: How its rows are grouped in the objective.
+        scale: Natural scale of the features, the unit of their step size.
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        y: Tensor,
+        structure: Structure,
+        matcher: Matcher,
+        groups: Groups,
+        scale: float,
+    ) -> None:
+        self.x = x.detach().clone().requires_grad_()
+        self.y = y
+        self.structure = structure
+        self.matcher = matcher
+        self.groups = groups
+        self.scales = {"features": scale, "structure": 1.0}
+
+    @property
+    def parts(self) -> Mapping[str, list[Tensor]]:
+        learned = {"features": [self.x], "structure": self.structure.parameters}
+        return {name: leaves for name, leaves in learned.items() if leaves}
+
+    def decode(self) -> Batch:
+        """The graph as the matching model sees it."""
+        return Batch(self.matcher.view(self.x, self.structure(self.x)), self.y, self.groups)
+
+    def penalty(self, batch: Batch) -> Tensor | None:
+        return None
+
+    @torch.no_grad()
+    def graph(self) -> tuple[Tensor, Tensor | None]:
+        """Features and adjacency, detached."""
+        x = self.x.detach()
+        return x, self.structure(x)

@@ -1,0 +1,109 @@
+"""A node classification task: one graph, its labels and its split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from gcond.graph.preprocess import Preprocess
+from gcond.graph.propagation import normalise, propagate
+
+Setting = Literal["transductive", "inductive"]
+Split = Literal["train", "val", "test"]
+Indices = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class NodeTask:
+    """One graph with prepared features and a split.
+
+    In the inductive setting each split is a graph of its own, induced by its nodes, as in the
+    inductive experiments of `"Graph Condensation for Graph Neural Networks"
+    <https://arxiv.org/abs/2110.07580>`_; in the transductive one all of them see the whole graph.
+
+    Args:
+        name: Name of the dataset.
+        x: Features ``[N, d]`` after preprocessing, an ndarray or a CSR matrix.
+        adj: Adjacency ``[N, N]``, CSR, row ``i`` holding the edges into node ``i``.
+        y: Labels ``[N]`` from 0 to ``num_classes - 1``, as given for unlabelled nodes.
+        index: Nodes of each split.
+        num_classes: Number of classes.
+        setting: ``"transductive"`` or ``"inductive"``.
+        preprocess: What was done to the features.
+        fingerprint: Hash of the source, so that a result is not scored on other data.
+        label_names: Original label of each class.
+    """
+
+    name: str
+    x: Any
+    adj: Any
+    y: Indices
+    index: dict[Split, Indices]
+    num_classes: int
+    setting: Setting
+    preprocess: Preprocess
+    fingerprint: str
+    label_names: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        sizes = "/".join(str(len(self.index[s])) for s in ("train", "val", "test"))
+        return f"NodeTask({self.name}, {self.num_nodes} nodes, {sizes} train/val/test)"
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes of the graph that is condensed: all, or the training graph's when inductive."""
+        return len(self.index["train"]) if self.setting == "inductive" else int(self.x.shape[0])
+
+    @property
+    def num_features(self) -> int:
+        return int(self.x.shape[1])
+
+    @cached_property
+    def train_counts(self) -> list[int]:
+        """Labelled training nodes of each class."""
+        counts = np.bincount(self.y[self.index["train"]], minlength=self.num_classes)
+        return [int(n) for n in counts]
+
+    def labels(self, split: Split) -> Tensor:
+        """Labels of a split's nodes."""
+        return torch.as_tensor(self.y[self.index[split]], dtype=torch.long)
+
+    def graph(self, split: Split) -> tuple[Any, Any, Indices]:
+        """Normalised adjacency, features and rows of the graph that a split lives on."""
+        rows = self.index[split]
+        if self.setting == "transductive":
+            return self._a_hat, self.x, rows
+        return normalise(self.adj[rows][:, rows]), self.x[rows], np.arange(len(rows))
+
+    def features(self, split: Split, hops: int) -> Any:
+        r"""Rows of :math:`\hat A^K X` of a split's nodes, an ndarray or a CSR matrix."""
+        a_hat, x, rows = self.graph(split)
+        return propagate(a_hat, x, hops, rows)
+
+    @cached_property
+    def _a_hat(self) -> Any:
+        return normalise(self.adj)
+
+    @cached_property
+    def feature_scale(self) -> float:
+        """Root mean square of the features' entries."""
+        data = self.x.data if sp.issparse(self.x) else self.x
+        total = float(np.square(data, dtype=np.float64).sum())
+        return float(np.sqrt(total / max(self.x.shape[0] * self.x.shape[1], 1))) or 1.0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of features and adjacency as they are stored, sparse ones as sparse."""
+        return _nbytes(self.x) + _nbytes(self.adj)
+
+
+def _nbytes(matrix: Any) -> int:
+    if sp.issparse(matrix):
+        return int(matrix.data.nbytes + matrix.indices.nbytes + matrix.indptr.nbytes)
+    return int(matrix.nbytes)

@@ -1,0 +1,166 @@
+"""Many two-layer GCNs trained as one: the judge, and the validator inside a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import log_softmax
+
+from gcond.graph.receptive import Receptive
+from gcond.matching.batch import targets
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a GCN is trained.
+
+    Args:
+        hidden_channels: Width of the hidden layer.
+        epochs: Full-batch steps of Adam.
+        lr: Step size; multiplied by 0.1 at half of the epochs, where Adam starts anew.
+        weight_decay: L2 penalty on all parameters, added to the gradient.
+        dropout: Probability of dropping a hidden unit.
+        validate_every: Epochs between two validations; the last epoch is always validated.
+    """
+
+    hidden_channels: int = 256
+    epochs: int = 600
+    lr: float = 0.01
+    weight_decay: float = 5e-4
+    dropout: float = 0.5
+    validate_every: int = 10
+
+
+Weights = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+def initial(in_channels: int, out_channels: int, hidden: int, seeds: Sequence[int]) -> Weights:
+    """Stacked parameters of PyG's ``GCN``, one per seed, drawn as PyG draws them:
+    ``[d, R, h], [R, h], [R, h, C], [R, C]``."""
+    from torch_geometric.nn import GCN
+
+    drawn = []
+    for seed in seeds:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = GCN(in_channels, hidden, 2, out_channels)
+        drawn.append([p.detach() for p in _in_order(module)])
+    w1, b1, w2, b2 = (torch.stack(tensors) for tensors in zip(*drawn, strict=True))
+    return w1.transpose(0, 1).contiguous(), b1, w2, b2
+
+
+def _in_order(module: torch.nn.Module) -> list[Tensor]:
+    named = dict(module.named_parameters())
+    return [
+        named["convs.0.lin.weight"].T,
+        named["convs.0.bias"],
+        named["convs.1.lin.weight"].T,
+        named["convs.1.bias"],
+    ]
+
+
+def logits(view: Receptive, weights: Weights, mask: Tensor | None = None) -> Tensor:
+    """Predictions of all models at once, ``[R, m, C]``; ``mask`` is the dropout mask
+    ``[R, r, h]``, already divided by the probability of keeping a unit."""
+    w1, b1, w2, b2 = weights
+    d, r, h = w1.shape
+    hidden = (view.inner @ w1.reshape(d, r * h)).view(-1, r, h).transpose(0, 1) + b1[:, None]
+    hidden = torch.relu(hidden)
+    if mask is not None:
+        hidden = hidden * mask
+    out = (hidden @ w2).transpose(0, 1)
+    out = view.outer @ out.reshape(len(out), -1)
+    return out.view(-1, r, w2.shape[-1]).transpose(0, 1) + b2[:, None]
+
+
+def train(
+    view: Receptive,
+    num_classes: int,
+    seeds: Sequence[int],
+    training: Training,
+    val: Receptive | None = None,
+    start: Weights | None = None,
+) -> tuple[Weights, Tensor, Tensor]:
+    """Trains one GCN per seed; a seed's model does not depend on the others.
+
+    Args:
+        view: The training graph.
+        num_classes: Number of classes.
+        seeds: One model each.
+        training: Hyper-parameters.
+        val: Validation rows; each model keeps its best validated epoch (the earliest of equals),
+            or its last epoch where this is ``None``.
+        start: Initial parameters instead of those that PyG draws for the seeds.
+
+    Returns:
+        Weights, validation accuracy ``[R]`` and validation loss ``[R]`` of the kept epochs.
+    """
+    r = len(seeds)
+    if start is None:
+        start = initial(view.inner.shape[1], num_classes, training.hidden_channels, seeds)
+    weights = [w.detach().to(view.outer, copy=True).requires_grad_() for w in start]
+    masks = _Masks(seeds, training.dropout, view.inner.shape[0], training.hidden_channels)
+    y = targets(view.y, num_classes, view.outer.dtype)
+    best = [w.detach().clone() for w in weights]
+    accuracy, loss = torch.full((r,), -1.0), torch.full((r,), torch.inf)
+
+    lr = training.lr
+    optimizer = torch.optim.Adam(weights, lr, weight_decay=training.weight_decay, fused=True)
+    for epoch in range(training.epochs):
+        if epoch == training.epochs // 2 and epoch > 0:
+            lr = 0.1 * lr
+            optimizer = torch.optim.Adam(
+                weights, lr, weight_decay=training.weight_decay, fused=True
+            )
+        optimizer.zero_grad(set_to_none=True)
+        out = logits(view, (weights[0], weights[1], weights[2], weights[3]), masks.draw(y.dtype))
+        (-(y * log_softmax(out, -1)).sum(-1).mean(1).sum()).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        last = epoch + 1 == training.epochs
+        if val is not None and (last or (epoch + 1) % training.validate_every == 0):
+            found, value = score(val, (weights[0], weights[1], weights[2], weights[3]))
+            better = found > accuracy
+            accuracy = torch.where(better, found, accuracy)
+            loss = torch.where(better, value, loss)
+            _copy(best, weights, better)
+    if val is None:
+        _copy(best, weights, torch.ones(r, dtype=torch.bool))
+    return (best[0], best[1], best[2], best[3]), accuracy, loss
+
+
+@torch.no_grad()
+def score(view: Receptive, weights: Weights) -> tuple[Tensor, Tensor]:
+    """Accuracy ``[R]`` and mean cross-entropy ``[R]`` on labelled rows."""
+    out = logits(view, weights)
+    hit = (out.argmax(-1) == view.y).double().mean(1)
+    nll = -log_softmax(out, -1).gather(-1, view.y.expand(len(out), -1)[..., None])
+    return hit, nll.mean((1, 2))
+
+
+def _copy(best: list[Tensor], weights: list[Tensor], which: Tensor) -> None:
+    """Copies the marked models; the first weight has its models in the second axis."""
+    rows = which.nonzero().flatten()
+    with torch.no_grad():
+        if len(rows):
+            best[0][:, rows] = weights[0][:, rows]
+            for kept, now in zip(best[1:], weights[1:], strict=True):
+                kept[rows] = now[rows]
+
+
+class _Masks:
+    """Dropout masks, each model's from a generator of its own."""
+
+    def __init__(self, seeds: Sequence[int], p: float, rows: int, hidden: int) -> None:
+        self.p, self.shape = p, (rows, hidden)
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def draw(self, dtype: torch.dtype) -> Tensor | None:
+        if self.p == 0:
+            return None
+        masks = torch.empty(len(self.generators), *self.shape)
+        for mask, generator in zip(masks, self.generators, strict=True):
+            mask.uniform_(generator=generator)
+        return (masks >= self.p).to(dtype) / (1 - self.p)

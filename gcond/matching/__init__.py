@@ -1,0 +1,89 @@
+"""The shared core of dataset condensation: one loop, and the concepts in which papers differ.
+
+Imports torch and nothing else. Domains (graphs, images) bring tasks and synthetic sets.
+"""
+
+from gcond.matching.batch import Batch, Groups
+from gcond.matching.distance import (
+    CosinePerUnit,
+    Distance,
+    FlatCosine,
+    RelativeSquaredL2,
+    Signature,
+    SquaredL2,
+)
+from gcond.matching.grouping import ByClass, Grouping, Together
+from gcond.matching.loop import (
+    Moment,
+    NonFiniteError,
+    Observer,
+    Plan,
+    Progress,
+    match,
+    restore,
+    state_of,
+)
+from gcond.matching.model import MLP, Functional, Linear, Model, Theta
+from gcond.matching.schedule import AllAtOnce, Schedule, Step, Turns
+from gcond.matching.selection import Best, Last, Selection
+from gcond.matching.signal import FunctionalGradient, Gradients, Signal
+from gcond.matching.stream import (
+    Adam,
+    Advance,
+    Fixed,
+    Fresh,
+    Stream,
+    TrainOnReal,
+    TrainOnSynthetic,
+    generator_for,
+)
+from gcond.matching.task import Score, State, SyntheticSet, Task
+
+__all__ = [
+    "MLP",
+    "Adam",
+    "Advance",
+    "AllAtOnce",
+    "Batch",
+    "Best",
+    "ByClass",
+    "CosinePerUnit",
+    "Distance",
+    "Fixed",
+    "FlatCosine",
+    "Fresh",
+    "Functional",
+    "FunctionalGradient",
+    "Gradients",
+    "Grouping",
+    "Groups",
+    "Last",
+    "Linear",
+    "Model",
+    "Moment",
+    "NonFiniteError",
+    "Observer",
+    "Plan",
+    "Progress",
+    "RelativeSquaredL2",
+    "Schedule",
+    "Score",
+    "Selection",
+    "Signal",
+    "Signature",
+    "SquaredL2",
+    "State",
+    "Step",
+    "Stream",
+    "SyntheticSet",
+    "Task",
+    "Theta",
+    "Together",
+    "TrainOnReal",
+    "TrainOnSynthetic",
+    "Turns",
+    "generator_for",
+    "match",
+    "restore",
+    "state_of",
+]

@@ -1,0 +1,103 @@
+"""What the loop sees of a set: a batch of items, and how its rows fall into groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Groups:
+    r"""Rows of a batch arranged into ``K`` groups whose losses are matched separately.
+
+    The loss of group ``k`` is :math:`L_k = \sum_j` ``weight[k, j]`` :math:`\ell_{index[k, j]}`.
+    Groups of unequal size are padded with entries of weight zero, so that all of them are
+    computed in one batched pass.
+
+    Args:
+        index: Rows of each group, shape ``[K, m]``, padded with a valid row.
+        weight: Weight of each entry within its group, shape ``[K, m]``, zero for padding.
+        importance: Weight of each group in the objective, shape ``[K]``.
+        contiguous: Whether ``index`` is ``arange(K * m)``; gathering is then a view.
+    """
+
+    index: Tensor
+    weight: Tensor
+    importance: Tensor
+    contiguous: bool
+
+    @staticmethod
+    def of(
+        members: list[Tensor], importance: Tensor, weight: list[Tensor] | None = None
+    ) -> Groups:
+        """Pads lists of row numbers to one rectangle; the default weight is the group mean."""
+        width = max(len(rows) for rows in members)
+        index = torch.zeros(len(members), width, dtype=torch.long)
+        entries = torch.zeros(len(members), width, dtype=importance.dtype)
+        for k, rows in enumerate(members):
+            index[k, : len(rows)] = rows.cpu()
+            index[k, len(rows) :] = rows[-1].cpu()
+            entries[k, : len(rows)] = 1 / len(rows) if weight is None else weight[k].cpu()
+        flat = index.flatten()
+        contiguous = bool((flat == torch.arange(len(flat))).all())
+        device = importance.device
+        return Groups(index.to(device), entries.to(device), importance, contiguous)
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """``[n, ...] -> [K, m, ...]``."""
+        if self.contiguous:
+            return rows.view(*self.index.shape, *rows.shape[1:])
+        return rows[self.index]
+
+    def scatter(self, grouped: Tensor, num_rows: int) -> Tensor:
+        """The adjoint of :meth:`gather`: ``[K, m, ...] -> [n, ...]``, adding where rows meet."""
+        flat = grouped.flatten(0, 1)
+        if self.contiguous:
+            return flat
+        out = flat.new_zeros(num_rows, *flat.shape[1:])
+        return out.index_add(0, self.index.flatten(), flat)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Items of a set as a model sees them.
+
+    Args:
+        inputs: Arguments of the model after its parameters. Models whose rows separate take one
+            tensor with a row per item; models on a graph take features and adjacency.
+        y: Labels of the rows that count: class numbers ``[n]`` or distributions ``[n, C]``.
+        groups: How those rows are grouped in the objective.
+        rows: Rows of the model's output that count, or ``None`` for all of them in order.
+    """
+
+    inputs: tuple[Tensor, ...]
+    y: Tensor
+    groups: Groups
+    rows: Tensor | None = None
+
+    def detach(self) -> Batch:
+        """The same batch, cut off from the parameters it was decoded from."""
+        return replace(self, inputs=tuple(tensor.detach() for tensor in self.inputs))
+
+    def pooled(self) -> Batch:
+        """The same rows as one group: the mean loss that a model is trained on."""
+        n = len(self.y)
+        weight = self.groups.weight
+        return replace(
+            self,
+            groups=Groups(
+                index=torch.arange(n, device=self.y.device)[None],
+                weight=torch.full((1, n), 1 / n, dtype=weight.dtype, device=weight.device),
+                importance=weight.new_ones(1),
+                contiguous=True,
+            ),
+        )
+
+
+def targets(y: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
+    """Labels as distributions ``[n, C]``; soft labels pass through."""
+    if y.dim() == 2:
+        return y.to(dtype)
+    return torch.nn.functional.one_hot(y, num_classes).to(dtype)

@@ -1,0 +1,169 @@
+"""How two sets of gradients are compared: value and cotangent, both in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Signature = tuple[Tensor, ...]
+"""What a signal measured: one tensor ``[K, *shape]`` per parameter, ``K`` groups in front."""
+
+
+class Distance(Protocol):
+    """Compares the synthetic signature with the real one, group by group."""
+
+    def __call__(
+        self,
+        synthetic: Signature,
+        real: Signature,
+        units: Sequence[int | None],
+        importance: Tensor,
+    ) -> tuple[Tensor, Signature]:
+        r"""Value :math:`\sum_k w_k D_k` and its derivative by the synthetic signature.
+
+        Args:
+            synthetic: Tensors ``[K, *shape]``, one per parameter of the model.
+            real: Tensors of the same shapes.
+            units: For each parameter the axis, counted from the end, of its output units, or
+                ``None`` where it has none (biases). Linear maps of graph networks are stored
+                ``[in, out]``, convolutions ``[out, ...]``: the distance must not guess.
+            importance: Weights :math:`w_k`, shape ``[K]``.
+        """
+
+
+def _columns(tensor: Tensor, unit: int) -> Tensor:
+    """``[K, *shape] -> [K, rest, units]``."""
+    return tensor.movedim(unit, -1).flatten(1, -2)
+
+
+def _restore(columns: Tensor, like: Tensor, unit: int) -> Tensor:
+    moved = like.movedim(unit, -1)
+    return columns.reshape(moved.shape).movedim(-1, unit)
+
+
+def _cosine(
+    u: Tensor, v: Tensor, weight: Tensor, eps: float, dim: int
+) -> tuple[Tensor, Tensor]:
+    r""":math:`\sum w (1 - \langle u, v\rangle / (|u||v| + \epsilon))` over ``dim``, and d/du."""
+    dot = (u * v).sum(dim, keepdim=True)
+    norm_u = u.norm(dim=dim, keepdim=True)
+    norm_v = v.norm(dim=dim, keepdim=True)
+    q = norm_u * norm_v + eps
+    value = (weight * (1 - dot / q)).sum()
+    # Along u the derivative of |u| is u / |u|; at u = 0 it is taken as 0, as autograd does.
+    tiny = torch.finfo(u.dtype).tiny
+    pull = (dot * norm_v / (q * q)) / norm_u.clamp_min(tiny) * (norm_u > 0)
+    return value, weight * (pull * u - v / q)
+
+
+@dataclass(frozen=True)
+class CosinePerUnit:
+    r"""Cosine distance per output unit, the distance of `"Dataset Condensation with Gradient
+    Matching" <https://arxiv.org/abs/2006.05929>`_ and of `"Graph Condensation for Graph Neural
+    Networks" <https://arxiv.org/abs/2110.07580>`_.
+
+    .. math:: D = \sum_{W} \sum_j \Big(1 - \frac{\langle g_{:j}, g'_{:j}\rangle}
+              {\|g_{:j}\|\,\|g'_{:j}\| + \epsilon}\Big)
+
+    Parameters without output units (biases) contribute zero, as in the papers' code.
+
+    Args:
+        eps: Part of the method, not a guard: products of gradient norms late in training are
+            of the order 1e-5, and ``eps`` damps such gradients.
+    """
+
+    eps: float = 1e-6
+
+    def __call__(
+        self,
+        synthetic: Signature,
+        real: Signature,
+        units: Sequence[int | None],
+        importance: Tensor,
+    ) -> tuple[Tensor, Signature]:
+        total = importance.new_zeros(())
+        cotangent = []
+        for g, h, unit in zip(synthetic, real, units, strict=True):
+            if unit is None:
+                cotangent.append(torch.zeros_like(g))
+                continue
+            value, pull = _cosine(
+                _columns(g, unit), _columns(h, unit), importance[:, None, None], self.eps, 1
+            )
+            total = total + value
+            cotangent.append(_restore(pull, g, unit))
+        return total, tuple(cotangent)
+
+
+@dataclass(frozen=True)
+class FlatCosine:
+    """One cosine distance over all parameters of a group together, biases included."""
+
+    eps: float = 1e-6
+
+    def __call__(
+        self,
+        synthetic: Signature,
+        real: Signature,
+        units: Sequence[int | None],
+        importance: Tensor,
+    ) -> tuple[Tensor, Signature]:
+        flat = torch.cat([g.flatten(1) for g in synthetic], 1)
+        other = torch.cat([h.flatten(1) for h in real], 1)
+        value, pull = _cosine(flat, other, importance[:, None], self.eps, 1)
+        parts = pull.split([g[0].numel() for g in synthetic], 1)
+        return value, tuple(p.reshape(g.shape) for p, g in zip(parts, synthetic, strict=True))
+
+
+@dataclass(frozen=True)
+class SquaredL2:
+    r""":math:`D = \sum_W \|g' - g\|^2` over all parameters, biases included."""
+
+    def __call__(
+        self,
+        synthetic: Signature,
+        real: Signature,
+        units: Sequence[int | None],
+        importance: Tensor,
+    ) -> tuple[Tensor, Signature]:
+        return _squared(synthetic, real, importance)
+
+
+@dataclass(frozen=True)
+class RelativeSquaredL2:
+    r""":math:`D = \|g' - g\|^2 / \|g\|^2` over all parameters together, biases included, as in
+    the graph-set code of `"Condensing Graphs via One-Step Gradient Matching"
+    <https://arxiv.org/abs/2206.07746>`_.
+
+    Args:
+        eps: Added to the denominator, so that a vanishing real gradient gives no infinity.
+    """
+
+    eps: float = 1e-12
+
+    def __call__(
+        self,
+        synthetic: Signature,
+        real: Signature,
+        units: Sequence[int | None],
+        importance: Tensor,
+    ) -> tuple[Tensor, Signature]:
+        scale = torch.stack([h.flatten(1).square().sum(1) for h in real]).sum(0)
+        return _squared(synthetic, real, importance / (scale + self.eps))
+
+
+def _squared(
+    synthetic: Signature, real: Signature, weight: Tensor
+) -> tuple[Tensor, Signature]:
+    total = weight.new_zeros(())
+    cotangent = []
+    for g, h in zip(synthetic, real, strict=True):
+        difference = g - h
+        weighted = difference * weight.view(-1, *[1] * (g.dim() - 1))
+        total = total + (weighted * difference).sum()
+        cotangent.append(2 * weighted)
+    return total, tuple(cotangent)

@@ -1,0 +1,243 @@
+"""The loop of the field, written once.
+
+.. math:: \\min_\\phi \\; E_\\theta \\sum_k w_k \\,
+          D\\big(\\Psi(\\theta; T_k), \\Psi(\\theta; \\mathrm{decode}_\\phi(k))\\big) + R(\\phi)
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from gcond.matching.batch import Batch
+from gcond.matching.distance import Distance
+from gcond.matching.model import Model
+from gcond.matching.schedule import AllAtOnce, Schedule, Step, Turns
+from gcond.matching.selection import Selection
+from gcond.matching.signal import Kind
+from gcond.matching.stream import Advance, Stream, generator_for
+from gcond.matching.task import Score, State, SyntheticSet, Task
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything the loop needs to know; a paper fills it in."""
+
+    model: Model
+    stream: Stream
+    advance: Advance
+    signal: Kind
+    distance: Distance
+    schedule: Schedule
+    turns: Turns | AllAtOnce
+    steps: dict[str, Step]
+    selection: Selection
+
+
+@dataclass
+class Progress:
+    """State of a run between two epochs: all that a resumed run needs besides its plan.
+
+    Args:
+        epoch: Epochs done.
+        state: Learned tensors, filled in by :meth:`Moment.snapshot`.
+        optimizers: Their optimisers' states, likewise.
+        losses: Objective at each matching step.
+        scores: Validation score at each step that was scored.
+        best: The score that the selection prefers.
+        best_step: The step it belongs to.
+        best_state: The learned tensors of that step.
+    """
+
+    epoch: int = 0
+    state: State = field(default_factory=dict)
+    optimizers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    losses: list[float] = field(default_factory=list)
+    scores: dict[int, Score] = field(default_factory=dict)
+    best: Score | None = None
+    best_step: int = 0
+    best_state: State = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A run as an observer sees it, between two epochs."""
+
+    progress: Progress
+    synthetic: SyntheticSet
+    plan: Plan
+    optimizers: dict[str, torch.optim.Adam]
+
+    def snapshot(self) -> Progress:
+        """A copy from which the run can be continued bit for bit."""
+        saved = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        return copy.deepcopy(
+            replace(self.progress, state=state_of(self.synthetic), optimizers=saved)
+        )
+
+
+class Observer(Protocol):
+    """Watches a run: a progress bar, a checkpoint, a logger."""
+
+    def __call__(self, moment: Moment) -> None:
+        """Called at the start and after every epoch."""
+
+
+class NonFiniteError(FloatingPointError):
+    """The objective became infinite or undefined.
+
+    Args:
+        message: What happened at which step, and what to change.
+        progress: The run up to the last good step.
+    """
+
+    def __init__(self, message: str, progress: Progress) -> None:
+        super().__init__(message)
+        self.progress = progress
+
+
+def match(
+    task: Task,
+    synthetic: SyntheticSet,
+    plan: Plan,
+    *,
+    seed: int,
+    progress: Progress | None = None,
+    observers: Sequence[Observer] = (),
+) -> Progress:
+    """Learns ``synthetic`` by matching it to ``task``; returns the run with its chosen state.
+
+    Args:
+        task: The real side.
+        synthetic: What is learned; changed in place, and left at the last step.
+        plan: The method.
+        seed: Everything random derives from it.
+        progress: A snapshot of a run to continue.
+        observers: Called at the start and after every epoch.
+
+    Raises:
+        NonFiniteError: The objective is not finite; the error carries the last good state.
+    """
+    run = copy.deepcopy(progress) if progress else Progress()
+    if run.state:
+        restore(synthetic, run.state)
+    optimizers = _optimizers(synthetic, plan, run)
+    moment = Moment(run, synthetic, plan, optimizers)
+    signal = plan.signal.of(plan.model)
+    parts = list(synthetic.parts)
+
+    if run.epoch == 0:
+        _keep(task, synthetic, plan, run)
+        _notify(observers, moment)
+    batch = synthetic.decode()
+    for epoch in range(run.epoch, plan.schedule.epochs):
+        theta = plan.stream.draw(plan.model, epoch, seed)
+        learner = plan.advance.start(plan.model, theta)
+        moving = plan.turns.moving(epoch, parts)
+        draws = generator_for(seed, "real", epoch)
+        for outer in range(plan.schedule.outer_steps):
+            real = task.real(draws)
+            target = signal.measure(theta, real)
+            signature, pullback = signal.trace(theta, batch)
+            loss, cotangent = plan.distance(
+                signature, target, plan.model.units, batch.groups.importance
+            )
+            run.losses.append(_checked(loss, epoch, outer, run))
+            if moving:
+                _descend(synthetic, batch, pullback(cotangent), moving, optimizers)
+                batch = synthetic.decode()
+            if outer + 1 < plan.schedule.outer_steps:
+                theta = learner.step(batch, real, plan.schedule.inner_steps)
+        run.epoch = epoch + 1
+        _keep(task, synthetic, plan, run)
+        _notify(observers, moment)
+    return run
+
+
+def _descend(
+    synthetic: SyntheticSet,
+    batch: Batch,
+    cotangents: tuple[Tensor, ...],
+    moving: Sequence[str],
+    optimizers: dict[str, torch.optim.Adam],
+) -> None:
+    """One step of the parts whose turn it is, from the cotangents of the batch's inputs."""
+    leaves = [leaf for name in moving for leaf in synthetic.parts[name]]
+    pairs = [(t, c) for t, c in zip(batch.inputs, cotangents, strict=True) if t.requires_grad]
+    roots, grads = [t for t, _ in pairs], [c for _, c in pairs]
+    penalty = synthetic.penalty(batch)
+    if penalty is not None:
+        roots, grads = [*roots, penalty], [*grads, torch.ones_like(penalty)]
+    found = torch.autograd.grad(roots, leaves, grads, allow_unused=True)
+    for leaf, gradient in zip(leaves, found, strict=True):
+        leaf.grad = gradient
+    for name in moving:
+        optimizers[name].step()
+
+
+def _optimizers(
+    synthetic: SyntheticSet, plan: Plan, run: Progress
+) -> dict[str, torch.optim.Adam]:
+    made = {}
+    for name, leaves in synthetic.parts.items():
+        step = plan.steps[name]
+        lr = step.lr * (synthetic.scales[name] if step.relative else 1.0)
+        made[name] = torch.optim.Adam(leaves, lr=lr, fused=True)
+    for name, saved in run.optimizers.items():
+        made[name].load_state_dict(saved)
+    return made
+
+
+def _keep(task: Task, synthetic: SyntheticSet, plan: Plan, run: Progress) -> None:
+    """Scores the set where the selection asks for it and remembers the state it prefers."""
+    step = run.epoch * plan.schedule.outer_steps
+    due = plan.selection.due(run.epoch, plan.schedule.epochs)
+    score = task.score(synthetic) if due else None
+    if score is not None:
+        run.scores[step] = score
+        if not plan.selection.better(score, run.best):
+            return
+        run.best = score
+    elif run.best is not None:
+        return
+    run.best_step = step
+    run.best_state = state_of(synthetic)
+
+
+def _notify(observers: Sequence[Observer], moment: Moment) -> None:
+    for observer in observers:
+        observer(moment)
+
+
+def _checked(loss: Tensor, epoch: int, outer: int, run: Progress) -> float:
+    value = float(loss)
+    if value != value or value in (float("inf"), float("-inf")):
+        raise NonFiniteError(
+            f"the matching loss became {value} in epoch {epoch}, outer step {outer}; lower the "
+            f"step size of the features or of the structure. The state of step {run.best_step} "
+            "is kept",
+            run,
+        )
+    return value
+
+
+def state_of(synthetic: SyntheticSet) -> State:
+    """A copy of the learned tensors, named ``part.number``."""
+    return {
+        f"{name}.{i}": leaf.detach().clone()
+        for name, leaves in synthetic.parts.items()
+        for i, leaf in enumerate(leaves)
+    }
+
+
+def restore(synthetic: SyntheticSet, state: State) -> None:
+    """Puts a copy made by :func:`state_of` back into the set."""
+    with torch.no_grad():
+        for name, leaves in synthetic.parts.items():
+            for i, leaf in enumerate(leaves):
+                leaf.copy_(state[f"{name}.{i}"])

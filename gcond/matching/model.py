@@ -1,0 +1,162 @@
+"""Models whose signals are matched: functions of explicit parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+Theta = tuple[Tensor, ...]
+"""Parameters of one model."""
+
+
+class Model(Protocol):
+    """A function ``logits = model(theta, *inputs)`` that can draw its own parameters."""
+
+    @property
+    def units(self) -> tuple[int | None, ...]:
+        """Axis of the output units of each parameter, counted from the end; ``None`` for biases."""
+
+    def draw(self, generator: torch.Generator) -> Theta:
+        """Fresh parameters."""
+
+    def __call__(self, theta: Theta, *inputs: Tensor) -> Tensor:
+        """Logits, one row per item."""
+
+
+def uniform(
+    shape: tuple[int, ...], fan: int, generator: torch.Generator, like: Tensor
+) -> Tensor:
+    r"""Parameters from :math:`U(\pm 1/\sqrt{fan})`, drawn on the generator's device."""
+    bound = 1 / math.sqrt(fan)
+    draw = torch.rand(shape, generator=generator, device=generator.device, dtype=like.dtype)
+    return ((2 * draw - 1) * bound).to(like.device)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Softmax regression ``Z W + b``. On propagated features ``Z`` this is SGC, `"Simplifying
+    Graph Convolutional Networks" <https://arxiv.org/abs/1902.07153>`_.
+
+    Args:
+        in_channels: Width of the inputs.
+        out_channels: Number of classes.
+        like: A tensor whose dtype and device the parameters take.
+    """
+
+    in_channels: int
+    out_channels: int
+    like: Tensor
+
+    @property
+    def units(self) -> tuple[int | None, ...]:
+        return (-1, None)
+
+    def draw(self, generator: torch.Generator) -> Theta:
+        d, c = self.in_channels, self.out_channels
+        return (
+            uniform((d, c), d, generator, self.like),
+            uniform((c,), d, generator, self.like),
+        )
+
+    def __call__(self, theta: Theta, *inputs: Tensor) -> Tensor:
+        weight, bias = theta
+        return inputs[0] @ weight + bias
+
+
+@dataclass(frozen=True)
+class MLP:
+    """One hidden layer with ReLU, ``relu(Z W1 + b1) W2 + b2``."""
+
+    in_channels: int
+    hidden_channels: int
+    out_channels: int
+    like: Tensor
+
+    @property
+    def units(self) -> tuple[int | None, ...]:
+        return (-1, None, -1, None)
+
+    def draw(self, generator: torch.Generator) -> Theta:
+        d, h, c = self.in_channels, self.hidden_channels, self.out_channels
+        return (
+            uniform((d, h), d, generator, self.like),
+            uniform((h,), d, generator, self.like),
+            uniform((h, c), h, generator, self.like),
+            uniform((c,), h, generator, self.like),
+        )
+
+    def __call__(self, theta: Theta, *inputs: Tensor) -> Tensor:
+        w1, b1, w2, b2 = theta
+        return torch.relu(inputs[0] @ w1 + b1) @ w2 + b2
+
+
+@dataclass(frozen=True)
+class Functional:
+    """Any module, called with explicit parameters.
+
+    The module's own parameters are never changed. It runs in evaluation mode, so that dropout
+    does not differ between the two sides.
+
+    Args:
+        factory: Builds a module with fresh parameters from torch's global generator; it is
+            called under a fork of that generator, so the caller's random state is untouched.
+        like: A tensor whose dtype and device the parameters take.
+        call: How the module is called with a batch's inputs; by default ``module(*inputs)``.
+    """
+
+    factory: Callable[[], nn.Module]
+    like: Tensor
+    call: Callable[..., Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        with torch.random.fork_rng(devices=[]):
+            module = self.factory().to(self.like).eval()
+        object.__setattr__(self, "_module", _Call(module, self.call))
+
+    @property
+    def module(self) -> nn.Module:
+        """The module that serves as the function's form."""
+        found: nn.Module = self.__dict__["_module"]
+        return found
+
+    @property
+    def units(self) -> tuple[int | None, ...]:
+        return tuple(_unit(p) for p in self.module.parameters())
+
+    def draw(self, generator: torch.Generator) -> Theta:
+        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            fresh = self.factory()
+        return tuple(p.detach().to(self.like) for p in fresh.parameters())
+
+    def __call__(self, theta: Theta, *inputs: Tensor) -> Tensor:
+        names = [name for name, _ in self.module.named_parameters()]
+        named = dict(zip(names, theta, strict=True))
+        logits: Tensor = torch.func.functional_call(self.module, named, inputs)
+        return logits
+
+
+class _Call(nn.Module):
+    """A module behind an adapter of its call, so that it stays one module for torch.func."""
+
+    def __init__(self, module: nn.Module, call: Callable[..., Tensor] | None) -> None:
+        super().__init__()
+        self.module = module
+        self.adapter = call
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        if self.adapter is None:
+            logits: Tensor = self.module(*inputs)
+            return logits
+        return self.adapter(self.module, *inputs)
+
+
+def _unit(parameter: Tensor) -> int | None:
+    """torch stores linear maps and convolutions ``[out, ...]``."""
+    return None if parameter.dim() < 2 else -parameter.dim()

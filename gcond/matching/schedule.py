@@ -1,0 +1,87 @@
+"""When what moves: lengths of the loops, and whose turn it is to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Lengths of the nested loops.
+
+    Args:
+        epochs: Models drawn from the stream, one after the other.
+        outer_steps: Matching steps along each model.
+        inner_steps: Training steps of the model between two matching steps. One outer step
+            without inner steps is one-step matching: the model never moves.
+    """
+
+    epochs: int
+    outer_steps: int = 1
+    inner_steps: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 0), ("outer_steps", 1), ("inner_steps", 0)):
+            value = getattr(self, name)
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+
+    @property
+    def steps(self) -> int:
+        """Matching steps of the whole run."""
+        return self.epochs * self.outer_steps
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Structure and features learn in turns, counted in epochs, structure first.
+
+    Args:
+        structure: Epochs in which only the structure learns.
+        features: Epochs in which only the features learn.
+    """
+
+    structure: int = 10
+    features: int = 40
+
+    def __post_init__(self) -> None:
+        if self.structure < 0 or self.features < 0 or self.structure + self.features == 0:
+            raise ValueError(
+                "turns need a non-negative number of epochs each and one in all, got "
+                f"structure={self.structure}, features={self.features}"
+            )
+
+    def moving(self, epoch: int, parts: Sequence[str]) -> tuple[str, ...]:
+        """Names of the parts that learn in this epoch, out of those the synthetic set has."""
+        turn = epoch % (self.structure + self.features)
+        name = "structure" if turn < self.structure else "features"
+        return (name,) if name in parts else ()
+
+
+@dataclass(frozen=True)
+class AllAtOnce:
+    """Every part of the synthetic set learns in every step."""
+
+    def moving(self, epoch: int, parts: Sequence[str]) -> tuple[str, ...]:
+        """Names of the parts that learn in this epoch: all of them."""
+        return tuple(parts)
+
+
+@dataclass(frozen=True)
+class Step:
+    """An Adam step on one part of the synthetic set.
+
+    Args:
+        lr: Step size.
+        relative: Multiply ``lr`` by the root mean square of the part's natural scale (that of
+            the initial features). Adam's steps are sign-like, so a step size means nothing
+            without the scale of what it moves.
+    """
+
+    lr: float
+    relative: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.lr > 0:
+            raise ValueError(f"lr must be positive, got {self.lr}")

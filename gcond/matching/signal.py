@@ -1,0 +1,199 @@
+"""What is compared: signals of a model on a batch, and the way back to the batch.
+
+The signal of gradient matching is the gradient of each group's loss by the parameters. It has a
+closed form for small models, where the way back is an ordinary expression as well, and a general
+form for any differentiable module. A signal is chosen by the type of the model, in one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import log_softmax
+
+from gcond.matching.batch import Batch, targets
+from gcond.matching.distance import Signature
+from gcond.matching.model import MLP, Linear, Model, Theta
+
+Pullback = Callable[[Signature], tuple[Tensor, ...]]
+"""Takes the cotangent of a signature to the cotangents of the batch's inputs."""
+
+
+class Signal(Protocol):
+    """Measures a model on a batch."""
+
+    def measure(self, theta: Theta, batch: Batch) -> Signature:
+        """One tensor ``[K, *shape]`` per parameter; nothing is recorded."""
+
+    def trace(self, theta: Theta, batch: Batch) -> tuple[Signature, Pullback]:
+        """The same, with the way back from its cotangent to the batch's inputs."""
+
+
+class Kind(Protocol):
+    """A choice of what to compare, before the model is known."""
+
+    def of(self, model: Model) -> Signal:
+        """The signal of this kind for ``model``."""
+
+
+@dataclass(frozen=True)
+class Gradients:
+    r"""Gradients of each group's cross-entropy by the parameters, :math:`\nabla_\theta L_k`.
+
+    Args:
+        closed_form: Use the closed form where the model has one. Both forms agree to rounding.
+    """
+
+    closed_form: bool = True
+
+    def of(self, model: Model) -> Signal:
+        form = CLOSED_FORMS.get(type(model)) if self.closed_form else None
+        return form(model) if form else FunctionalGradient(model)
+
+
+@dataclass(frozen=True)
+class FunctionalGradient:
+    """Group gradients of any model: one forward pass, then all groups in one vectorised reverse
+    pass that carries the group dimension; the way back differentiates that pass again."""
+
+    model: Model
+
+    def measure(self, theta: Theta, batch: Batch) -> Signature:
+        with torch.no_grad():
+            return self._gradients(theta, batch.inputs, batch)
+
+    def trace(self, theta: Theta, batch: Batch) -> tuple[Signature, Pullback]:
+        leaves = tuple(t.detach().requires_grad_(t.is_floating_point()) for t in batch.inputs)
+        with torch.enable_grad():
+            signature = self._gradients(theta, leaves, batch)
+
+        def pullback(cotangent: Signature) -> tuple[Tensor, ...]:
+            used = [(g, c) for g, c in zip(signature, cotangent, strict=True) if g.requires_grad]
+            found = torch.autograd.grad(
+                [g for g, _ in used],
+                [leaf for leaf in leaves if leaf.requires_grad],
+                [c for _, c in used],
+                allow_unused=True,
+            )
+            given = iter(found)
+            return tuple(
+                _or_zero(next(given), leaf) if leaf.requires_grad else torch.zeros_like(leaf)
+                for leaf in leaves
+            )
+
+        return tuple(g.detach() for g in signature), pullback
+
+    def _gradients(self, theta: Theta, inputs: tuple[Tensor, ...], batch: Batch) -> Signature:
+        groups = batch.groups
+
+        def losses(*parameters: Tensor) -> Tensor:
+            logits = self.model(parameters, *inputs)
+            if batch.rows is not None:
+                logits = logits[batch.rows]
+            y = targets(batch.y, logits.shape[-1], logits.dtype)
+            each = -(y * log_softmax(logits, -1)).sum(-1)
+            return (groups.gather(each) * groups.weight).sum(1)
+
+        values, vjp = torch.func.vjp(losses, *theta)
+        eye = torch.eye(len(values), dtype=values.dtype, device=values.device)
+        gradients: Signature = torch.func.vmap(vjp)(eye)
+        return gradients
+
+
+def _or_zero(gradient: Tensor | None, like: Tensor) -> Tensor:
+    return torch.zeros_like(like) if gradient is None else gradient
+
+
+@dataclass(frozen=True)
+class LinearGradient:
+    r"""Closed form for softmax regression, value and way back; exact to rounding.
+
+    With rows :math:`Z_k` of group ``k``, weights :math:`\omega`, probabilities :math:`P` and
+    residuals :math:`R = P - Y`:
+
+    .. math:: G_k = Z_k^T (\omega_k \circ R_k), \qquad
+       \bar Z_k = \omega_k \circ \big(R_k H_k^T + (P_k \circ (T_k - (P_k \circ T_k) 1)) W^T\big),
+       \quad T_k = Z_k H_k + 1 h_k^T
+
+    for a cotangent :math:`H_k` of the weight's gradient and :math:`h_k` of the bias's.
+    """
+
+    model: Linear
+
+    def measure(self, theta: Theta, batch: Batch) -> Signature:
+        with torch.no_grad():
+            z, residual, _ = self._forward(theta, batch)
+            return self._signature(z, residual, batch)
+
+    def trace(self, theta: Theta, batch: Batch) -> tuple[Signature, Pullback]:
+        with torch.no_grad():
+            z, residual, p = self._forward(theta, batch)
+            signature = self._signature(z, residual, batch)
+
+        def pullback(cotangent: Signature) -> tuple[Tensor, ...]:
+            h_weight, h_bias = cotangent
+            with torch.no_grad():
+                t = z @ h_weight + h_bias[:, None]
+                back = p * (t - (p * t).sum(-1, keepdim=True))
+                rows = residual @ h_weight.mT + back @ theta[0].T
+                rows = rows * batch.groups.weight[..., None]
+                return (batch.groups.scatter(rows, len(batch.inputs[0])),)
+
+        return signature, pullback
+
+    def _forward(self, theta: Theta, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        p = self.model(theta, *batch.inputs).softmax(-1)
+        y = targets(batch.y, p.shape[-1], p.dtype)
+        gather = batch.groups.gather
+        return gather(batch.inputs[0]), gather(p - y), gather(p)
+
+    @staticmethod
+    def _signature(z: Tensor, residual: Tensor, batch: Batch) -> Signature:
+        weighted = residual * batch.groups.weight[..., None]
+        return z.mT @ weighted, weighted.sum(1)
+
+
+@dataclass(frozen=True)
+class MLPGradient:
+    r"""Gradient of a one-hidden-layer ReLU network, written as a forward expression.
+
+    .. math:: G^{(2)}_k = A_k^T \delta_k, \quad
+              G^{(1)}_k = Z_k^T \big(\delta_k W_2^T \circ 1[A_k > 0]\big),
+              \quad \delta_k = \omega_k \circ (P_k - Y_k)
+
+    Its first derivative is the way back, so no double backward pass is recorded.
+    """
+
+    model: MLP
+
+    def measure(self, theta: Theta, batch: Batch) -> Signature:
+        with torch.no_grad():
+            return self._gradients(theta, batch.inputs[0], batch)
+
+    def trace(self, theta: Theta, batch: Batch) -> tuple[Signature, Pullback]:
+        leaf = batch.inputs[0].detach().requires_grad_()
+        with torch.enable_grad():
+            signature = self._gradients(theta, leaf, batch)
+
+        def pullback(cotangent: Signature) -> tuple[Tensor, ...]:
+            return torch.autograd.grad(signature, (leaf,), cotangent)
+
+        return tuple(g.detach() for g in signature), pullback
+
+    def _gradients(self, theta: Theta, rows: Tensor, batch: Batch) -> Signature:
+        w1, b1, w2, b2 = theta
+        gather = batch.groups.gather
+        before = rows @ w1 + b1
+        hidden = torch.relu(before)
+        p = (hidden @ w2 + b2).softmax(-1)
+        delta2 = gather(p - targets(batch.y, p.shape[-1], p.dtype))
+        delta2 = delta2 * batch.groups.weight[..., None]
+        delta1 = (delta2 @ w2.T) * gather(before > 0)
+        return gather(rows).mT @ delta1, delta1.sum(1), gather(hidden).mT @ delta2, delta2.sum(1)
+
+
+CLOSED_FORMS: Mapping[type, Callable[[Any], Signal]] = {Linear: LinearGradient, MLP: MLPGradient}

@@ -1,0 +1,88 @@
+"""Methods by name, and the closed registry of configuration types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from gcond import coreset, matching
+from gcond.graph import adjacency, initialise, method, models, training, validation
+from gcond.graph.method import Method
+from gcond.methods import coreset as selectors
+from gcond.methods import graph
+
+_METHODS: tuple[tuple[Method, str], ...] = (
+    (graph.GCOND, "multi-step gradient matching, features and pairwise-MLP adjacency"),
+    (graph.GCOND_X, "the same without edges"),
+    (graph.DOSCOND, "one-step gradient matching: the model never moves"),
+    (graph.DOSCOND_X, "the same without edges"),
+    (selectors.RANDOM, "random training nodes and the edges between them"),
+    (selectors.HERDING, "greedy match of class means"),
+    (selectors.KCENTER, "farthest-first traversal of each class"),
+    (selectors.CENTROID, "class-wise k-means of propagated features, no edges"),
+)
+
+TYPES: Mapping[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        adjacency.FreeLogits,
+        adjacency.Identity,
+        adjacency.LowRank,
+        adjacency.PairwiseMLP,
+        coreset.Centroid,
+        coreset.Herding,
+        coreset.KCenter,
+        coreset.Random,
+        initialise.Noise,
+        initialise.Selected,
+        matching.AllAtOnce,
+        matching.Best,
+        matching.ByClass,
+        matching.CosinePerUnit,
+        matching.Fixed,
+        matching.FlatCosine,
+        matching.Fresh,
+        matching.Gradients,
+        matching.Last,
+        matching.RelativeSquaredL2,
+        matching.Schedule,
+        matching.SquaredL2,
+        matching.Step,
+        matching.Together,
+        matching.TrainOnReal,
+        matching.TrainOnSynthetic,
+        matching.Turns,
+        method.GraphMethod,
+        method.Selection,
+        models.GCN,
+        models.Module,
+        models.PropagatedMLP,
+        models.SGC,
+        training.Training,
+        validation.Validator,
+    )
+}
+"""Every type that a stored configuration may name."""
+
+
+def get_method(name: str) -> Method:
+    """The method of that name with our defaults; change it with ``dataclasses.replace``.
+
+    Raises:
+        ValueError: The name is unknown.
+
+    Example:
+        >>> get_method("doscond").name
+        'doscond'
+    """
+    known = {found.name: found for found, _ in _METHODS}
+    if name in known:
+        return known[name]
+    close = get_close_matches(name, known, 1)
+    hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
+    raise ValueError(f"unknown method {name!r}{hint} (gcond methods lists all)")
+
+
+def list_methods() -> dict[str, str]:
+    """Names of all methods, each with what it does."""
+    return {found.name: text for found, text in _METHODS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from tqdm import tqdm
 
@@ -13,7 +14,7 @@ class ProgressBar:
     """A bar on standard error with the loss, the last validation accuracy and the time left."""
 
     def __init__(self) -> None:
-        self._bar: tqdm[None] | None = None
+        self._bar: Any = None
 
     def __call__(self, moment: Moment) -> None:
         run, schedule = moment.progress, moment.plan.schedule

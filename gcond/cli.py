@@ -12,6 +12,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+DESCRIPTION = "Dataset condensation on graphs: a tiny synthetic graph that trains like the whole."
+
 Dataset = Annotated[str, tyro.conf.Positional]
 File = Annotated[Path, tyro.conf.Positional]
 
@@ -99,9 +101,7 @@ def evaluate(
     import gcond
 
     small = gcond.Condensed.load(file)
-    found = gcond.evaluate(
-        small, dataset, model=model, protocol=protocol, seeds=seeds, root=root
-    )
+    found = gcond.evaluate(small, dataset, model=model, protocol=protocol, seeds=seeds, root=root)
     _say(found.to_json() if json else found.table())
 
 
@@ -126,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = {f.__name__: f for f in (condense, evaluate, methods, datasets)}
     try:
         tyro.extras.subcommand_cli_from_dict(
-            commands, prog="gcond", description=__package_doc__, args=arguments
+            commands, prog="gcond", description=DESCRIPTION, args=arguments
         )
     except (ValueError, TypeError, FileNotFoundError) as error:
         print(f"gcond: {error}", file=sys.stderr)
@@ -135,9 +135,6 @@ def main(arguments: list[str] | None = None) -> int:
         print("gcond: interrupted", file=sys.stderr)
         return 130
     return 0
-
-
-__package_doc__ = "Dataset condensation on graphs: a tiny synthetic graph that trains like the whole."
 
 
 def _list(table: dict[str, str]) -> None:

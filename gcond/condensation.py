@@ -108,10 +108,12 @@ def condense(
     began = time.perf_counter()
     outcome = chosen.run(task, torch.tensor(counts), seed=seed, observers=watching)
     seconds = time.perf_counter() - began
+    edge_index, edge_weight = edges_of(outcome.adj, outcome.x)
     run = outcome.progress
     return Condensed(
         x=outcome.x,
-        **edges_of(outcome.adj, outcome.x),
+        edge_index=edge_index,
+        edge_weight=edge_weight,
         y=outcome.y,
         source=Source.of(task),
         config=config.to_plain(chosen),

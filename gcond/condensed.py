@@ -266,14 +266,13 @@ class Condensed:
         )
 
 
-def edges_of(adj: Tensor | None, like: Tensor) -> dict[str, Tensor]:
-    """Dense weights as the fields ``edge_index`` and ``edge_weight``; entries that are zero or
-    too small to be normal numbers are left out."""
+def edges_of(adj: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Dense weights as ``edge_index`` and ``edge_weight``, zero and denormal entries left out."""
     if adj is None:
         empty = torch.empty(2, 0, dtype=torch.long)
-        return {"edge_index": empty, "edge_weight": like.new_empty(0)}
+        return empty, like.new_empty(0)
     edge_index = (adj > torch.finfo(adj.dtype).tiny).nonzero().T.contiguous()
-    return {"edge_index": edge_index, "edge_weight": adj[edge_index[0], edge_index[1]]}
+    return edge_index, adj[edge_index[0], edge_index[1]]
 
 
 def versions() -> dict[str, str]:

@@ -41,7 +41,7 @@ def from_plain(plain: Plain, types: Mapping[str, type]) -> Any:
                 f"the configuration holds the function {plain['callable']}, which is not stored; "
                 "build the method again with replace(get_method(...), model=...)"
             )
-        name = plain.get("type")
+        name = str(plain.get("type"))
         if name not in types:
             raise ValueError(f"unknown configuration type {name!r}; known: {', '.join(types)}")
         known = {f.name for f in fields(types[name]) if f.init}

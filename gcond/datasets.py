@@ -221,7 +221,7 @@ def _features(x: Tensor, n: int) -> Any:
     if x.dim() != 2 or x.shape[1] == 0:
         raise ValueError(f"x must have shape [num_nodes, num_features], got {list(x.shape)}")
     if x.layout != torch.strided:
-        coo = x.detach().cpu().to_sparse_coo().coalesce()
+        coo = _coo(x)
         row, col = coo.indices().numpy()
         values = coo.values().float().numpy()
         matrix = sp.csr_array((values, (row, col)), shape=tuple(x.shape))
@@ -246,7 +246,7 @@ def _edges(data: Any, n: int) -> Any:
         raise ValueError(f"edge_index must have shape [2, E], got {list(edge_index.shape)}")
     if edge_index.is_floating_point():
         raise ValueError(f"edge_index must hold integers, got {edge_index.dtype}; use .long()")
-    if edge_index.numel() and not (0 <= int(edge_index.min()) and int(edge_index.max()) < n):
+    if edge_index.numel() and not (int(edge_index.min()) >= 0 and int(edge_index.max()) < n):
         raise ValueError(
             f"edge_index names nodes {int(edge_index.min())} to {int(edge_index.max())}, but the "
             f"graph has nodes 0 to {n - 1}"
@@ -269,8 +269,13 @@ def _from_adj_t(adj_t: Any, n: int) -> Any:
         row, col, value = adj_t.coo()
         edge_index = torch.stack([col, row])
         return adjacency(edge_index, None if value is None else value.float(), n)
-    coo = adj_t.to_sparse_coo().coalesce()
+    coo = _coo(adj_t)
     return adjacency(coo.indices().flip(0), coo.values().float(), n)
+
+
+def _coo(matrix: Tensor) -> Tensor:
+    coo: Tensor = matrix.detach().cpu().to_sparse_coo().coalesce()  # type: ignore[no-untyped-call]
+    return coo
 
 
 def _labels(data: Any, n: int) -> Any:
@@ -308,7 +313,7 @@ def _masks(data: Any, n: int, split: int) -> dict[Split, Any]:
         if both:
             raise ValueError(f"{a}_mask and {b}_mask share {both} nodes; they must not overlap")
     for name in ("train", "test"):
-        if not masks[name].any():  # type: ignore[index]
+        if not masks[name].any():
             raise ValueError(f"{name}_mask marks no node")
     return masks
 

@@ -115,8 +115,8 @@ def call(module: nn.Module, graph: Graph, threshold: float) -> Tensor:
     x, edge_index, edge_weight = graph
     if getattr(module, "supports_edge_weight", True):
         out: Tensor = module(x, edge_index, edge_weight)
-        return out
-    out = module(x, edge_index[:, edge_weight >= threshold])
+    else:
+        out = module(x, edge_index[:, edge_weight >= threshold])
     return out
 
 
@@ -136,7 +136,7 @@ def trained(
         torch.manual_seed(seed)
         module = build(model, graph[0].shape[1], num_classes, protocol)
         val = None if task is None or not len(task.index["val"]) else real_graph(task, "val")
-        labels = None if task is None else task.labels("val")
+        labels = torch.empty(0) if task is None else task.labels("val")
         best, kept, hyper = -1.0, None, protocol.training
         lr, optimizer = hyper.lr, _adam(module, hyper.lr, hyper.weight_decay)
         for epoch in range(hyper.epochs):
@@ -150,7 +150,7 @@ def trained(
             optimizer.step()
             last = epoch + 1 == hyper.epochs
             if val is not None and (last or (epoch + 1) % hyper.validate_every == 0):
-                accuracy = float((predict(module, *val, protocol) == labels).double().mean())
+                accuracy = accuracy_of(predict(module, *val, protocol), labels)
                 if accuracy > best:
                     best, kept = accuracy, copy.deepcopy(module.state_dict())
     if kept is not None:
@@ -160,6 +160,11 @@ def trained(
 
 def _adam(module: nn.Module, lr: float, weight_decay: float) -> torch.optim.Adam:
     return torch.optim.Adam(module.parameters(), lr, weight_decay=weight_decay)
+
+
+def accuracy_of(predicted: Tensor, y: Tensor) -> float:
+    """Share of equal entries."""
+    return float((predicted == y).double().mean())
 
 
 @torch.no_grad()

@@ -12,7 +12,15 @@ import torch
 from torch import Tensor
 
 from gcond.condensed import Condensed, edges_of
-from gcond.evaluation.fitting import Graph, Model, predict, real_graph, source_of, trained
+from gcond.evaluation.fitting import (
+    Graph,
+    Model,
+    accuracy_of,
+    predict,
+    real_graph,
+    source_of,
+    trained,
+)
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.result import Evaluation, Row
 from gcond.graph import receptive
@@ -74,7 +82,10 @@ def evaluate(
             rows.append(_whole(task, model, chosen, seeds))
             continue
         outcome = seen[name].run(task, counts, seed=condensed.seed)
-        other = replace(condensed, x=outcome.x, y=outcome.y, **edges_of(outcome.adj, outcome.x))
+        edge_index, edge_weight = edges_of(outcome.adj, outcome.x)
+        other = replace(
+            condensed, x=outcome.x, y=outcome.y, edge_index=edge_index, edge_weight=edge_weight
+        )
         rows.append(_row(name, other, task, model, chosen, seeds))
     return Evaluation(
         dataset=condensed.source.name,
@@ -137,8 +148,8 @@ def _one_by_one(
     for seed in range(seeds):
         module = trained(model, task.num_classes, graph, rows, y, task, protocol, seed)
         for split, view in views.items():
-            hits = predict(module, *view, protocol) == task.labels(split)
-            found[split].append(100 * float(hits.double().mean()))
+            predicted = predict(module, *view, protocol)
+            found[split].append(100 * accuracy_of(predicted, task.labels(split)))
     return tuple(found["test"]), tuple(found["val"])
 
 

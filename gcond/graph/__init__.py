@@ -1,0 +1,1 @@
+"""The graph domain: node tasks, synthetic graphs, matching models, methods as values."""

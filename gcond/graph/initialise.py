@@ -35,11 +35,11 @@ class Noise:
 
 @dataclass(frozen=True)
 class Selected:
-    """Real nodes, or means of real nodes, in the order of the labels.
+    r"""Real nodes, or means of real nodes, in the order of the labels.
 
     Args:
         selector: How they are chosen.
-        features: ``"propagated"`` chooses among rows of :math:`\\hat A^K X`, which is what a
+        features_of: ``"propagated"`` chooses among rows of :math:`\hat A^K X`, which is what a
             structure-free set stands for; ``"raw"`` among rows of ``X``.
         num_layers: ``K``.
     """

@@ -71,9 +71,15 @@ class Method(Protocol):
         """Name in the registry."""
 
     def run(
-        self, task: NodeTask, counts: Tensor, *, seed: int, observers: Sequence[Observer] = ()
+        self,
+        task: NodeTask,
+        counts: Tensor,
+        *,
+        seed: int,
+        observers: Sequence[Observer] = (),
+        progress: Progress | None = None,
     ) -> Outcome:
-        """Condenses ``task`` to ``counts[c]`` nodes of each class."""
+        """Condenses ``task`` to ``counts[c]`` nodes of each class, or continues a snapshot."""
 
     def describe(self) -> str:
         """What the first line of a run says of the method."""
@@ -123,9 +129,15 @@ class GraphMethod:
         return f"{self.name}, {type(self.model).__name__}"
 
     def run(
-        self, task: NodeTask, counts: Tensor, *, seed: int, observers: Sequence[Observer] = ()
+        self,
+        task: NodeTask,
+        counts: Tensor,
+        *,
+        seed: int,
+        observers: Sequence[Observer] = (),
+        progress: Progress | None = None,
     ) -> Outcome:
-        """Condenses ``task`` to ``counts[c]`` nodes of each class."""
+        """Condenses ``task`` to ``counts[c]`` nodes of each class, or continues a snapshot."""
         synthetic = self.start(task, counts, seed)
         real = RealNodes(
             self.model.source(task),
@@ -136,10 +148,10 @@ class GraphMethod:
             Validation(task, self.validator, seed),
         )
         plan = self.plan(task.num_features, task.num_classes, synthetic.x)
-        progress = match(real, synthetic, plan, seed=seed, observers=observers)
-        restore(synthetic, progress.best_state)
+        run = match(real, synthetic, plan, seed=seed, progress=progress, observers=observers)
+        restore(synthetic, run.best_state)
         x, adj = synthetic.graph()
-        return Outcome(x, adj, synthetic.y, progress)
+        return Outcome(x, adj, synthetic.y, run)
 
     def start(self, task: NodeTask, counts: Tensor, seed: int) -> SyntheticGraph:
         """The synthetic graph before its first step."""
@@ -232,9 +244,15 @@ class Selection:
         return f"{self.name}, {self.pick.features_of} features"
 
     def run(
-        self, task: NodeTask, counts: Tensor, *, seed: int, observers: Sequence[Observer] = ()
+        self,
+        task: NodeTask,
+        counts: Tensor,
+        *,
+        seed: int,
+        observers: Sequence[Observer] = (),
+        progress: Progress | None = None,
     ) -> Outcome:
-        """Condenses ``task`` to ``counts[c]`` nodes of each class."""
+        """Condenses ``task`` to ``counts[c]`` nodes of each class, or continues a snapshot."""
         picked = self.pick.pick(task, counts, seed)
         if picked.rows is None or self.pick.features_of == "propagated":
             return Outcome(picked.features, None, picked.y)

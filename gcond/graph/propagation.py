@@ -42,7 +42,9 @@ def normalise(adj: Matrix) -> Matrix:
     return (left @ looped @ left).tocsr()
 
 
-def propagate(a_hat: Matrix, x: Matrix, hops: int, rows: np.ndarray[Any, Any] | None = None) -> Matrix:
+def propagate(
+    a_hat: Matrix, x: Matrix, hops: int, rows: np.ndarray[Any, Any] | None = None
+) -> Matrix:
     r""":math:`(\hat A^K X)` for the given rows only.
 
     With few rows the product is taken from the left, ``((A[rows] A) ... ) X``, so that the cost

@@ -37,9 +37,7 @@ def of_split(task: NodeTask, split: Split) -> Receptive:
     a_hat, x, rows = task.graph(split)
     outer = a_hat[rows]
     reach = np.unique(outer.indices)
-    return Receptive(
-        _compact(a_hat[reach] @ x), _compact(outer[:, reach]), task.labels(split)
-    )
+    return Receptive(_compact(a_hat[reach] @ x), _compact(outer[:, reach]), task.labels(split))
 
 
 def of_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> Receptive:

@@ -60,7 +60,11 @@ class Validation:
         """Mean validation accuracy, or ``None`` for a task without validation nodes."""
         if not len(self.task.index["val"]):
             return None
-        view, val, start = receptive.of_graph(*synthetic.graph(), synthetic.y), self._view, self._start
+        view, val, start = (
+            receptive.of_graph(*synthetic.graph(), synthetic.y),
+            self._view,
+            self._start,
+        )
         if len(view.inner) < view.inner.shape[1]:
             basis = torch.linalg.qr(view.inner.T).Q
             view, val = _rotated(view, basis), _rotated(val, basis)

@@ -29,9 +29,7 @@ class Groups:
     contiguous: bool
 
     @staticmethod
-    def of(
-        members: list[Tensor], importance: Tensor, weight: list[Tensor] | None = None
-    ) -> Groups:
+    def of(members: list[Tensor], importance: Tensor, weight: list[Tensor] | None = None) -> Groups:
         """Pads lists of row numbers to one rectangle; the default weight is the group mean."""
         width = max(len(rows) for rows in members)
         index = torch.zeros(len(members), width, dtype=torch.long)

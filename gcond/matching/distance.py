@@ -45,9 +45,7 @@ def _restore(columns: Tensor, like: Tensor, unit: int) -> Tensor:
     return columns.reshape(moved.shape).movedim(-1, unit)
 
 
-def _cosine(
-    u: Tensor, v: Tensor, weight: Tensor, eps: float, dim: int
-) -> tuple[Tensor, Tensor]:
+def _cosine(u: Tensor, v: Tensor, weight: Tensor, eps: float, dim: int) -> tuple[Tensor, Tensor]:
     r""":math:`\sum w (1 - \langle u, v\rangle / (|u||v| + \epsilon))` over ``dim``, and d/du."""
     dot = (u * v).sum(dim, keepdim=True)
     norm_u = u.norm(dim=dim, keepdim=True)
@@ -115,7 +113,7 @@ class FlatCosine:
         flat = torch.cat([g.flatten(1) for g in synthetic], 1)
         other = torch.cat([h.flatten(1) for h in real], 1)
         value, pull = _cosine(flat, other, importance[:, None], self.eps, 1)
-        parts = pull.split([g[0].numel() for g in synthetic], 1)
+        parts = torch.split(pull, [g[0].numel() for g in synthetic], 1)
         return value, tuple(p.reshape(g.shape) for p, g in zip(parts, synthetic, strict=True))
 
 
@@ -156,9 +154,7 @@ class RelativeSquaredL2:
         return _squared(synthetic, real, importance / (scale + self.eps))
 
 
-def _squared(
-    synthetic: Signature, real: Signature, weight: Tensor
-) -> tuple[Tensor, Signature]:
+def _squared(synthetic: Signature, real: Signature, weight: Tensor) -> tuple[Tensor, Signature]:
     total = weight.new_zeros(())
     cotangent = []
     for g, h in zip(synthetic, real, strict=True):

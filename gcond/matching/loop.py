@@ -1,7 +1,7 @@
-"""The loop of the field, written once.
+r"""The loop of the field, written once.
 
-.. math:: \\min_\\phi \\; E_\\theta \\sum_k w_k \\,
-          D\\big(\\Psi(\\theta; T_k), \\Psi(\\theta; \\mathrm{decode}_\\phi(k))\\big) + R(\\phi)
+.. math:: \min_\phi \; E_\theta \sum_k w_k \,
+          D\big(\Psi(\theta; T_k), \Psi(\theta; \mathrm{decode}_\phi(k))\big) + R(\phi)
 """
 
 from __future__ import annotations
@@ -180,9 +180,7 @@ def _descend(
         optimizers[name].step()
 
 
-def _optimizers(
-    synthetic: SyntheticSet, plan: Plan, run: Progress
-) -> dict[str, torch.optim.Adam]:
+def _optimizers(synthetic: SyntheticSet, plan: Plan, run: Progress) -> dict[str, torch.optim.Adam]:
     made = {}
     for name, leaves in synthetic.parts.items():
         step = plan.steps[name]

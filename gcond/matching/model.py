@@ -28,9 +28,7 @@ class Model(Protocol):
         """Logits, one row per item."""
 
 
-def uniform(
-    shape: tuple[int, ...], fan: int, generator: torch.Generator, like: Tensor
-) -> Tensor:
+def uniform(shape: tuple[int, ...], fan: int, generator: torch.Generator, like: Tensor) -> Tensor:
     r"""Parameters from :math:`U(\pm 1/\sqrt{fan})`, drawn on the generator's device."""
     bound = 1 / math.sqrt(fan)
     draw = torch.rand(shape, generator=generator, device=generator.device, dtype=like.dtype)
@@ -158,5 +156,5 @@ class _Call(nn.Module):
 
 
 def _unit(parameter: Tensor) -> int | None:
-    """torch stores linear maps and convolutions ``[out, ...]``."""
+    """Linear maps and convolutions are stored ``[out, ...]`` by torch."""
     return None if parameter.dim() < 2 else -parameter.dim()

@@ -57,8 +57,11 @@ class Gradients:
 
 @dataclass(frozen=True)
 class FunctionalGradient:
-    """Group gradients of any model: one forward pass, then all groups in one vectorised reverse
-    pass that carries the group dimension; the way back differentiates that pass again."""
+    """Group gradients of any model.
+
+    One forward pass, then all groups in one vectorised reverse pass that carries the group
+    dimension; the way back differentiates that pass again.
+    """
 
     model: Model
 
@@ -98,7 +101,7 @@ class FunctionalGradient:
             each = -(y * log_softmax(logits, -1)).sum(-1)
             return (groups.gather(each) * groups.weight).sum(1)
 
-        values, vjp = torch.func.vjp(losses, *theta)
+        values, vjp, *_ = torch.func.vjp(losses, *theta)
         eye = torch.eye(len(values), dtype=values.dtype, device=values.device)
         gradients: Signature = torch.func.vmap(vjp)(eye)
         return gradients

@@ -1,0 +1,157 @@
+"""The contract every method must pass, for ours and for those of others."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gcond import config
+from gcond.condensation import condense
+from gcond.condensed import Condensed
+from gcond.datasets import as_task
+from gcond.evaluation import Protocol, evaluate
+from gcond.graph.training import Training
+from gcond.matching import Moment, Progress
+from gcond.methods import TYPES
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
+
+    from gcond.graph.method import Method
+
+
+def example_graph(num_nodes: int = 240, num_classes: int = 3, seed: int = 0) -> Data:
+    """A stochastic block model with noisy class features and a split, made in code.
+
+    Single nodes say little of their class and neighbourhoods say much, so that a method that
+    understands the graph is told apart from one that picks nodes.
+
+    Args:
+        num_nodes: Nodes.
+        num_classes: Classes, of falling size.
+        seed: Same seed, same graph.
+    """
+    from torch_geometric.data import Data
+
+    rng = np.random.default_rng(seed)
+    share = np.linspace(1.5, 1.0, num_classes)
+    y = rng.choice(num_classes, num_nodes, p=share / share.sum())
+    center = rng.normal(size=(num_classes, 16))
+    x = center[y] + 3.0 * rng.normal(size=(num_nodes, 16))
+    close = np.where(y[:, None] == y[None], 0.12, 0.01)
+    upper = np.triu(rng.random((num_nodes, num_nodes)) < close, 1)
+    edge_index = np.stack((upper | upper.T).nonzero())
+    split = rng.permutation(np.arange(num_nodes) % 4)
+    return Data(
+        x=torch.tensor(x, dtype=torch.float32),
+        edge_index=torch.tensor(edge_index),
+        y=torch.tensor(y),
+        train_mask=torch.tensor(split < 2),
+        val_mask=torch.tensor(split == 2),
+        test_mask=torch.tensor(split == 3),
+    )
+
+
+def check_method(method: Method, *, num_nodes: int = 12, seed: int = 0) -> None:
+    """Checks a method on a small generated graph.
+
+    The budget is met and every class present; the result is finite and detached; the same seed
+    gives the same bytes; the caller's data and random state are as before; a file gives back
+    what was saved; the configuration survives as plain data; a run that is cut in the middle
+    and continued equals one that is not; a learned method does better than random nodes.
+
+    Args:
+        method: A method value; a learned one should have a short schedule.
+        num_nodes: Size of the result.
+        seed: Seed of the runs.
+
+    Raises:
+        AssertionError: A clause is broken; the message says which.
+
+    Example:
+        >>> import gcond
+        >>> check_method(gcond.get_method("centroid"))
+    """
+    data = example_graph(seed=seed)
+    before = {key: value.clone() for key, value in data.to_dict().items()}
+    state, numpy_state = torch.get_rng_state(), str(np.random.get_state())  # noqa: NPY002
+    small = condense(data, num_nodes=num_nodes, method=method, seed=seed, progress=False)
+    again = condense(data, num_nodes=num_nodes, method=method, seed=seed, progress=False)
+    _that(bool((torch.get_rng_state() == state).all()), "torch's global generator was used")
+    _that(str(np.random.get_state()) == numpy_state, "numpy's global generator was used")  # noqa: NPY002
+    _that(
+        all(bool((data[key] == value).all()) for key, value in before.items()),
+        "the caller's data was changed",
+    )
+    _check_result(small, num_nodes)
+    _check_files(small, again)
+    rebuilt = config.from_plain(small.config, TYPES)
+    _that(rebuilt == method, f"the configuration came back as {rebuilt}")
+    _check_resume(method, data, num_nodes, seed)
+    if small.history.steps:
+        _check_gain(small, data)
+
+
+def _check_result(small: Condensed, num_nodes: int) -> None:
+    _that(small.num_nodes == num_nodes, f"asked for {num_nodes} nodes, got {small.num_nodes}")
+    present = torch.unique(small.y).tolist()
+    _that(len(present) == small.num_classes, f"only classes {present} are present")
+    for name in ("x", "edge_weight"):
+        tensor: Tensor = getattr(small, name)
+        _that(bool(torch.isfinite(tensor).all()), f"{name} is not finite")
+        _that(not tensor.requires_grad, f"{name} is not detached")
+    adj = small.adjacency
+    if adj is not None:
+        _that(bool(torch.equal(adj, adj.T)), "the adjacency is not symmetric")
+        _that(not bool(adj.diagonal().any()), "the adjacency has self-loops")
+        _that(bool(((adj >= 0) & (adj <= 1)).all()), "edge weights leave [0, 1]")
+
+
+def _check_files(small: Condensed, again: Condensed) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        first, second = Path(folder) / "a.safetensors", Path(folder) / "b.safetensors"
+        small.save(first)
+        again.save(second)
+        _that(first.read_bytes() == second.read_bytes(), "the same seed gave other bytes")
+        loaded = Condensed.load(first)
+        for name in ("x", "edge_index", "edge_weight", "y"):
+            same = torch.equal(getattr(loaded, name), getattr(small, name))
+            _that(same, f"{name} came back from the file changed")
+        loaded.save(second)
+        _that(first.read_bytes() == second.read_bytes(), "saving what was loaded gave other bytes")
+
+
+def _check_resume(method: Method, data: Data, num_nodes: int, seed: int) -> None:
+    task = as_task(data)
+    counts = torch.full((task.num_classes,), num_nodes // task.num_classes)
+    kept: list[Progress] = []
+
+    def keep(moment: Moment) -> None:
+        if moment.progress.epoch == (moment.plan.schedule.epochs + 1) // 2:
+            kept.append(moment.snapshot())
+
+    whole = method.run(task, counts, seed=seed, observers=[keep])
+    if kept:
+        rest = method.run(task, counts, seed=seed, progress=kept[0])
+        _that(torch.equal(whole.x, rest.x), "a resumed run differs from an uninterrupted one")
+        _that(whole.progress.losses == rest.progress.losses, "a resumed run has other losses")
+
+
+def _check_gain(small: Condensed, data: Data) -> None:
+    quick = Protocol("contract", Training(hidden_channels=64, epochs=100))
+    found = evaluate(small, data, protocol=quick, seeds=3, baselines=("random",))
+    learned, random = found.rows
+    _that(
+        learned.mean > random.mean,
+        f"learned nodes score {learned.mean:.1f} %, random nodes {random.mean:.1f} %",
+    )
+
+
+def _that(condition: bool, message: str) -> None:
+    if not condition:
+        raise AssertionError(message)

@@ -45,10 +45,10 @@ def load_dataset(name: str, root: str | Path | None = None) -> Data:
     key = name.lower()
     if key not in _LOADERS:
         close = get_close_matches(key, _LOADERS, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(_LOADERS)}"
         raise ValueError(
-            f"unknown dataset {name!r}{hint} Known names: {', '.join(_LOADERS)}; other data can "
-            "be given as a PyG Data or Dataset"
+            f"unknown dataset {name!r}{hint} (gcond datasets lists all; other data can be given "
+            "as a PyG Data or Dataset)"
         )
     data: Data = _LOADERS[key][0](_base(root))
     data.name = key

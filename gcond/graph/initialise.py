@@ -8,9 +8,11 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from gcond.coreset import Centroid, Picked, Selector
-from gcond.graph.propagation import to_tensor
+from gcond.coreset import Centroid, Picked, Random, Selector
+from gcond.graph.adjacency import Structure
+from gcond.graph.propagation import normalise_dense, to_tensor
 from gcond.graph.task import NodeTask
+from gcond.graph.validation import Validation
 from gcond.matching import generator_for
 
 Features = Literal["raw", "propagated"]
@@ -19,15 +21,19 @@ Features = Literal["raw", "propagated"]
 class Initialisation(Protocol):
     """A choice of start."""
 
-    def features(self, task: NodeTask, counts: Tensor, seed: int) -> Tensor:
-        """Initial features ``[n, d]`` in class order."""
+    def features(
+        self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
+    ) -> Tensor:
+        """Initial features ``[n, d]`` in class order, as a set without edges stands for them."""
 
 
 @dataclass(frozen=True)
 class Noise:
     """Gaussian noise with the root mean square of the real features."""
 
-    def features(self, task: NodeTask, counts: Tensor, seed: int) -> Tensor:
+    def features(
+        self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
+    ) -> Tensor:
         generator = generator_for(seed, "init")
         shape = int(counts.sum()), task.num_features
         return torch.randn(shape, generator=generator) * task.feature_scale
@@ -54,5 +60,60 @@ class Selected:
         rows = to_tensor(task.features("train", hops), torch.float32)
         return self.selector.pick(rows, task.labels("train"), counts, seed)
 
-    def features(self, task: NodeTask, counts: Tensor, seed: int) -> Tensor:
+    def features(
+        self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
+    ) -> Tensor:
         return self.pick(task, counts, seed).features
+
+
+@dataclass(frozen=True)
+class BestOf:
+    """The candidate that scores best on validation nodes as a set without edges; the first one
+    where there are none.
+
+    The humble candidates are what make a default hold on a graph nobody has seen: where
+    neighbours disagree, features that were propagated less, or not at all, win.
+
+    Args:
+        candidates: Starts to choose from.
+    """
+
+    candidates: tuple[Initialisation, ...] = (
+        Selected(),
+        Selected(num_layers=4),
+        Selected(num_layers=1),
+        Selected(features_of="raw"),
+        Selected(Random()),
+    )
+
+    def features(
+        self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
+    ) -> Tensor:
+        y = torch.repeat_interleave(torch.arange(len(counts)), counts)
+        found = [each.features(task, counts, seed) for each in self.candidates]
+        scores = [validation.score(x, None, y) for x in found] if validation else []
+        known = [score for score in scores if score is not None]
+        return found[scores.index(max(known))] if known else found[0]
+
+
+ROUNDS = 5
+
+
+@torch.no_grad()
+def settled(x: Tensor, structure: Structure, hops: int) -> Tensor:
+    r"""Features ``X'`` that ``hops`` propagations turn into ``x``: :math:`\hat A'^K X' = X`.
+
+    The structure may depend on ``X'``; a few rounds settle it. ``x`` itself is returned without
+    edges, or where the propagation cannot be undone safely.
+    """
+    found = x
+    for _ in range(ROUNDS):
+        adj = structure(found)
+        if adj is None:
+            return x
+        a_hat = normalise_dense(adj).double()
+        if torch.linalg.cond(a_hat) > 100:
+            return x
+        power = torch.linalg.matrix_power(a_hat, hops)
+        found = torch.linalg.solve(power, x.double()).to(x.dtype)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from gcond.coreset import Random
 from gcond.graph.adjacency import Adjacency, PairwiseMLP
-from gcond.graph.initialise import Initialisation, Selected
+from gcond.graph.initialise import BestOf, Initialisation, Selected, settled
 from gcond.graph.models import SGC, Matcher
 from gcond.graph.sources import Source
 from gcond.graph.synthetic import SyntheticGraph
@@ -31,6 +32,7 @@ from gcond.matching import (
     Groups,
     Last,
     Observer,
+    Plain,
     Plan,
     Progress,
     Schedule,
@@ -103,6 +105,8 @@ class GraphMethod:
         turns: Which part learns when.
         features: Step of the features.
         structure: Step of the structure.
+        settle: Begin at features that give the initial ones after propagation on the initial
+            structure, so that structure costs nothing at the start.
         batch_size: Real nodes of each class per step; classes that have more are sampled.
         validator: How a checkpoint is scored.
         selection: Which checkpoint is kept.
@@ -111,16 +115,17 @@ class GraphMethod:
     name: str
     schedule: Schedule
     adjacency: Adjacency = PairwiseMLP()  # noqa: RUF009
-    init: Initialisation = Selected()  # noqa: RUF009
+    init: Initialisation = BestOf()  # noqa: RUF009
     model: Matcher = SGC()  # noqa: RUF009
     stream: Stream = Fresh()  # noqa: RUF009
     advance: Advance = TrainOnSynthetic()  # noqa: RUF009
     signal: Gradients = Gradients()  # noqa: RUF009
     grouping: Grouping = ByClass()  # noqa: RUF009
     distance: Distance = CosinePerUnit()  # noqa: RUF009
-    turns: Turns | AllAtOnce = Turns(10, 40)  # noqa: RUF009
+    turns: Turns | AllAtOnce = Turns(1, 4)  # noqa: RUF009
     features: Step = Step(0.01, relative=True)  # noqa: RUF009
     structure: Step = Step(0.001)  # noqa: RUF009
+    settle: bool = True
     batch_size: int = 256
     validator: Validator = Validator()  # noqa: RUF009
     selection: Best | Last = Best()  # noqa: RUF009
@@ -138,14 +143,21 @@ class GraphMethod:
         progress: Progress | None = None,
     ) -> Outcome:
         """Condenses ``task`` to ``counts[c]`` nodes of each class, or continues a snapshot."""
-        synthetic = self.start(task, counts, seed)
+        if isinstance(self.selection, Best) and not len(task.index["val"]):
+            warnings.warn(
+                f"{task.name} has no validation nodes, so the last step is kept; set val_mask to "
+                "have the best one chosen",
+                stacklevel=3,
+            )
+        validation = Validation(task, self.validator, seed)
+        synthetic = self.start(task, counts, seed, validation)
         real = RealNodes(
             self.model.source(task),
             task.labels("train"),
             counts,
             self.grouping,
             self.batch_size,
-            Validation(task, self.validator, seed),
+            validation,
         )
         plan = self.plan(task.num_features, task.num_classes, synthetic.x)
         run = match(real, synthetic, plan, seed=seed, progress=progress, observers=observers)
@@ -153,13 +165,17 @@ class GraphMethod:
         x, adj = synthetic.graph()
         return Outcome(x, adj, synthetic.y, run)
 
-    def start(self, task: NodeTask, counts: Tensor, seed: int) -> SyntheticGraph:
+    def start(
+        self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
+    ) -> SyntheticGraph:
         """The synthetic graph before its first step."""
         y = torch.repeat_interleave(torch.arange(len(counts)), counts)
-        x = self.init.features(task, counts, seed)
+        x = self.init.features(task, counts, seed, validation)
         structure = self.adjacency.start(x, generator_for(seed, "adjacency"))
-        groups = self.grouping.partition(y, counts, x.dtype)
         scale = float(x.square().mean().sqrt()) or 1.0
+        if self.settle:
+            x = settled(x, structure, self.model.num_layers)
+        groups = self.grouping.partition(y, counts, x.dtype)
         return SyntheticGraph(x, y, structure, self.model, groups, scale)
 
     def plan(self, in_channels: int, out_channels: int, like: Tensor) -> Plan:
@@ -170,6 +186,7 @@ class GraphMethod:
             advance=self.advance,
             signal=self.signal,
             distance=self.distance,
+            augmentation=Plain(),
             schedule=self.schedule,
             turns=self.turns,
             steps={"features": self.features, "structure": self.structure},
@@ -220,7 +237,7 @@ class RealNodes:
 
     def score(self, synthetic: SyntheticSet) -> Score | None:
         assert isinstance(synthetic, SyntheticGraph)
-        return self.validation.score(synthetic)
+        return self.validation.score(*synthetic.graph(), synthetic.y)
 
     def _batch(self, rows: Tensor) -> Batch:
         inputs, counted = self.source.take(rows, torch.float32)

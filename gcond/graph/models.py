@@ -22,6 +22,10 @@ from gcond.matching.model import MLP, Functional, Linear, Model, Theta, uniform
 class Matcher(Protocol):
     """A choice of matching model."""
 
+    @property
+    def num_layers(self) -> int:
+        """How many propagations lie between a node's features and its prediction."""
+
     def of(self, in_channels: int, out_channels: int, like: Tensor) -> Model:
         """The model for given widths."""
 
@@ -152,9 +156,11 @@ class Module:
 
     Args:
         factory: Builds it from the number of input and output channels.
+        num_layers: How many propagations it does; the start of the features depends on it.
     """
 
     factory: Callable[[int, int], nn.Module]
+    num_layers: int = 2
 
     def of(self, in_channels: int, out_channels: int, like: Tensor) -> Model:
         return Functional(lambda: self.factory(in_channels, out_channels), like)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,16 @@ class Receptive:
     outer: Tensor
     y: Tensor
 
+    @cached_property
+    def inner_t(self) -> Tensor:
+        """The transpose of ``inner``."""
+        return _transposed(self.inner)
+
+    @cached_property
+    def outer_t(self) -> Tensor:
+        """The transpose of ``outer``."""
+        return _transposed(self.outer)
+
 
 def of_split(task: NodeTask, split: Split) -> Receptive:
     """The real graph, seen from the nodes of a split."""
@@ -46,6 +58,14 @@ def of_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> Receptive:
         return Receptive(x, torch.eye(len(x), dtype=x.dtype, device=x.device), y)
     a_hat = normalise_dense(adj)
     return Receptive(a_hat @ x, a_hat, y)
+
+
+def _transposed(matrix: Tensor) -> Tensor:
+    if matrix.layout == torch.strided:
+        return matrix.T
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        return matrix.transpose(0, 1).to_sparse_csr()
 
 
 def _compact(matrix: Any) -> Tensor:

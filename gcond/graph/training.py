@@ -65,15 +65,54 @@ def _in_order(module: torch.nn.Module) -> list[Tensor]:
 def logits(view: Receptive, weights: Weights, mask: Tensor | None = None) -> Tensor:
     """Predictions of all models at once, ``[R, m, C]``; ``mask`` is the dropout mask
     ``[R, r, h]``, already divided by the probability of keeping a unit."""
+    return _forward(view, weights, mask)[0]
+
+
+def _forward(view: Receptive, weights: Weights, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Predictions and hidden units ``[R, r, h]``, those after dropout."""
     w1, b1, w2, b2 = weights
     d, r, h = w1.shape
-    hidden = (view.inner @ w1.reshape(d, r * h)).view(-1, r, h).transpose(0, 1) + b1[:, None]
-    hidden = torch.relu(hidden)
+    hidden = (view.inner @ w1.view(d, r * h)).view(-1, r, h).transpose(0, 1)
+    hidden = torch.relu(hidden + b1[:, None])
     if mask is not None:
         hidden = hidden * mask
-    out = (hidden @ w2).transpose(0, 1)
-    out = view.outer @ out.reshape(len(out), -1)
-    return out.view(-1, r, w2.shape[-1]).transpose(0, 1) + b2[:, None]
+    return _across(view.outer, hidden @ w2) + b2[:, None], hidden
+
+
+def gradients(view: Receptive, weights: Weights, y: Tensor, mask: Tensor | None = None) -> Weights:
+    """Gradient of each model's mean cross-entropy, in closed form.
+
+    Models are small and steps are many, so that recording them for autograd would cost more than
+    the arithmetic.
+
+    Args:
+        view: The training graph.
+        weights: Parameters of all models.
+        y: Labels of the rows as distributions ``[m, C]``.
+        mask: Dropout mask as in :func:`logits`.
+    """
+    w1, _, w2, _ = weights
+    d, r, h = w1.shape
+    out, hidden = _forward(view, weights, mask)
+    delta = (out.softmax(-1) - y) / len(y)
+    back = _across(view.outer_t, delta)
+    inner = (back @ w2.mT) * (hidden > 0)
+    if mask is not None:
+        inner = inner * mask
+    flat = inner.transpose(0, 1).reshape(-1, r * h)
+    return (
+        (view.inner_t @ flat).view(d, r, h),
+        inner.sum(1),
+        hidden.mT @ back,
+        delta.sum(1),
+    )
+
+
+def _across(matrix: Tensor, stacked: Tensor) -> Tensor:
+    """``matrix [m, n]`` applied to each of ``stacked [R, n, C]`` in one product."""
+    r, n, c = stacked.shape
+    out = matrix @ stacked.transpose(0, 1).reshape(n, r * c)
+    return out.view(-1, r, c).transpose(0, 1)
 
 
 def train(
@@ -101,34 +140,37 @@ def train(
     r = len(seeds)
     if start is None:
         start = initial(view.inner.shape[1], num_classes, training.hidden_channels, seeds)
-    weights = [w.detach().to(view.outer, copy=True).requires_grad_() for w in start]
+    w1, b1, w2, b2 = (w.detach().to(view.outer.dtype, copy=True) for w in start)
+    weights = (w1, b1, w2, b2)
     masks = _Masks(seeds, training.dropout, view.inner.shape[0], training.hidden_channels)
     y = targets(view.y, num_classes, view.outer.dtype)
-    best = [w.detach().clone() for w in weights]
+    best = (w1.clone(), b1.clone(), w2.clone(), b2.clone())
     accuracy, loss = torch.full((r,), -1.0), torch.full((r,), torch.inf)
 
     lr = training.lr
-    optimizer = torch.optim.Adam(weights, lr, weight_decay=training.weight_decay, fused=True)
+    optimizer = _adam(weights, lr, training.weight_decay)
     for epoch in range(training.epochs):
         if epoch == training.epochs // 2 and epoch > 0:
             lr = 0.1 * lr
-            optimizer = torch.optim.Adam(
-                weights, lr, weight_decay=training.weight_decay, fused=True
-            )
-        optimizer.zero_grad(set_to_none=True)
-        out = logits(view, (weights[0], weights[1], weights[2], weights[3]), masks.draw(y.dtype))
-        (-(y * log_softmax(out, -1)).sum(-1).mean(1).sum()).backward()  # type: ignore[no-untyped-call]
+            optimizer = _adam(weights, lr, training.weight_decay)
+        found = gradients(view, weights, y, masks.draw(y.dtype))
+        for weight, gradient in zip(weights, found, strict=True):
+            weight.grad = gradient
         optimizer.step()
         last = epoch + 1 == training.epochs
         if val is not None and (last or (epoch + 1) % training.validate_every == 0):
-            found, value = score(val, (weights[0], weights[1], weights[2], weights[3]))
-            better = found > accuracy
-            accuracy = torch.where(better, found, accuracy)
+            hits, value = score(val, weights)
+            better = hits > accuracy
+            accuracy = torch.where(better, hits, accuracy)
             loss = torch.where(better, value, loss)
             _copy(best, weights, better)
     if val is None:
         _copy(best, weights, torch.ones(r, dtype=torch.bool))
-    return (best[0], best[1], best[2], best[3]), accuracy, loss
+    return best, accuracy, loss
+
+
+def _adam(weights: Weights, lr: float, weight_decay: float) -> torch.optim.Adam:
+    return torch.optim.Adam(weights, lr, weight_decay=weight_decay, fused=True)
 
 
 @torch.no_grad()
@@ -140,14 +182,12 @@ def score(view: Receptive, weights: Weights) -> tuple[Tensor, Tensor]:
     return hit, nll.mean((1, 2))
 
 
-def _copy(best: list[Tensor], weights: list[Tensor], which: Tensor) -> None:
+def _copy(best: Weights, weights: Weights, which: Tensor) -> None:
     """Copies the marked models; the first weight has its models in the second axis."""
     rows = which.nonzero().flatten()
-    with torch.no_grad():
-        if len(rows):
-            best[0][:, rows] = weights[0][:, rows]
-            for kept, now in zip(best[1:], weights[1:], strict=True):
-                kept[rows] = now[rows]
+    best[0][:, rows] = weights[0][:, rows]
+    for kept, now in zip(best[1:], weights[1:], strict=True):
+        kept[rows] = now[rows]
 
 
 class _Masks:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from gcond.graph import receptive
 from gcond.graph.receptive import Receptive
-from gcond.graph.synthetic import SyntheticGraph
 from gcond.graph.task import NodeTask
 from gcond.graph.training import Training, Weights, initial, train
 from gcond.matching import Score
@@ -31,7 +30,7 @@ class Validator:
         models: How many, with the same initialisations at every check.
     """
 
-    training: Training = Training(epochs=150, lr=0.03, validate_every=15)  # noqa: RUF009
+    training: Training = Training(128, epochs=150, lr=0.03, validate_every=15)  # noqa: RUF009
     models: int = 4
 
 
@@ -56,15 +55,11 @@ class Validation:
     def _seeds(self) -> range:
         return range(self.seed, self.seed + self.validator.models)
 
-    def score(self, synthetic: SyntheticGraph) -> Score | None:
-        """Mean validation accuracy, or ``None`` for a task without validation nodes."""
+    def score(self, x: Tensor, adj: Tensor | None, y: Tensor) -> Score | None:
+        """Score of a graph, or ``None`` for a task without validation nodes."""
         if not len(self.task.index["val"]):
             return None
-        view, val, start = (
-            receptive.of_graph(*synthetic.graph(), synthetic.y),
-            self._view,
-            self._start,
-        )
+        view, val, start = receptive.of_graph(x, adj, y), self._view, self._start
         if len(view.inner) < view.inner.shape[1]:
             basis = torch.linalg.qr(view.inner.T).Q
             view, val = _rotated(view, basis), _rotated(val, basis)

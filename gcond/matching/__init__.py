@@ -3,6 +3,7 @@
 Imports torch and nothing else. Domains (graphs, images) bring tasks and synthetic sets.
 """
 
+from gcond.matching.augmentation import Augmentation, Plain
 from gcond.matching.batch import Batch, Groups
 from gcond.matching.distance import (
     CosinePerUnit,
@@ -44,6 +45,7 @@ __all__ = [
     "Adam",
     "Advance",
     "AllAtOnce",
+    "Augmentation",
     "Batch",
     "Best",
     "ByClass",
@@ -63,6 +65,7 @@ __all__ = [
     "Moment",
     "NonFiniteError",
     "Observer",
+    "Plain",
     "Plan",
     "Progress",
     "RelativeSquaredL2",

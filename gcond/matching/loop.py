@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from gcond.matching.augmentation import Augmentation
 from gcond.matching.batch import Batch
 from gcond.matching.distance import Distance
 from gcond.matching.model import Model
@@ -33,6 +34,7 @@ class Plan:
     advance: Advance
     signal: Kind
     distance: Distance
+    augmentation: Augmentation
     schedule: Schedule
     turns: Turns | AllAtOnce
     steps: dict[str, Step]
@@ -141,15 +143,16 @@ def match(
         moving = plan.turns.moving(epoch, parts)
         draws = generator_for(seed, "real", epoch)
         for outer in range(plan.schedule.outer_steps):
-            real = task.real(draws)
+            view = plan.augmentation.draw(draws)
+            real, seen = view(task.real(draws)), view(batch)
             target = signal.measure(theta, real)
-            signature, pullback = signal.trace(theta, batch)
+            signature, pullback = signal.trace(theta, seen)
             loss, cotangent = plan.distance(
                 signature, target, plan.model.units, batch.groups.importance
             )
             run.losses.append(_checked(loss, epoch, outer, run))
             if moving:
-                _descend(synthetic, batch, pullback(cotangent), moving, optimizers)
+                _descend(synthetic, seen, pullback(cotangent), moving, optimizers)
                 batch = synthetic.decode()
             if outer + 1 < plan.schedule.outer_steps:
                 theta = learner.step(batch, real, plan.schedule.inner_steps)

@@ -42,8 +42,8 @@ class Turns:
         features: Epochs in which only the features learn.
     """
 
-    structure: int = 10
-    features: int = 40
+    structure: int = 1
+    features: int = 4
 
     def __post_init__(self) -> None:
         if self.structure < 0 or self.features < 0 or self.structure + self.features == 0:

@@ -33,6 +33,7 @@ TYPES: Mapping[str, type] = {
         coreset.Herding,
         coreset.KCenter,
         coreset.Random,
+        initialise.BestOf,
         initialise.Noise,
         initialise.Selected,
         matching.AllAtOnce,

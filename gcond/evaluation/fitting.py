@@ -89,11 +89,17 @@ def build(model: Model, in_channels: int, out_channels: int, protocol: Protocol)
         raise ValueError(f"unknown model {model!r}; known: {', '.join(NAMES)}, or give a module")
     import torch_geometric.nn
 
-    # PyG's MLP normalises by default, its GNNs do not.
+    # PyG's MLP normalises by default, its GNNs do not. Its second argument is a batch vector that
+    # only normalisation reads, so it can be called like the others.
     extra = {"norm": None} if model == "MLP" else {}
     hyper = protocol.training
     module: nn.Module = getattr(torch_geometric.nn, model)(
-        in_channels, hyper.hidden_channels, 2, out_channels, dropout=hyper.dropout, **extra
+        in_channels=in_channels,
+        hidden_channels=hyper.hidden_channels,
+        out_channels=out_channels,
+        num_layers=2,
+        dropout=hyper.dropout,
+        **extra,
     )
     return module
 

@@ -1,4 +1,4 @@
-"""Train a GNN of your own on a condensed graph with an ordinary PyG loop, test it on the real one."""
+"""Train a GNN of your own on a condensed graph with an ordinary PyG loop, test it on the whole."""
 
 import torch
 from torch.nn.functional import cross_entropy

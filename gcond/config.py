@@ -28,6 +28,18 @@ def to_plain(value: Any) -> Plain:
     raise TypeError(f"cannot describe a {type(value).__name__} as configuration")
 
 
+def types_in(value: Any) -> dict[str, type]:
+    """The configuration types that a value is made of, by name."""
+    if is_dataclass(value) and not isinstance(value, type):
+        found = {type(value).__name__: type(value)}
+        for f in fields(value):
+            found |= types_in(getattr(value, f.name))
+        return found
+    if isinstance(value, tuple | list):
+        return {name: kind for item in value for name, kind in types_in(item).items()}
+    return {}
+
+
 def from_plain(plain: Plain, types: Mapping[str, type]) -> Any:
     """Rebuilds a value from plain data.
 

@@ -85,13 +85,14 @@ class Centroid:
     restarts: int = 4
 
     def pick(self, x: Tensor, y: Tensor, counts: Tensor, seed: int) -> Picked:
-        features, labels = [], []
+        features, labels, short = [], [], []
         for c, count in _wanted(counts):
             rows = x[(y == c).to(x.device)].double().cpu().numpy()
-            features.append(_means(rows, count, self.restarts, seed))
+            distinct = len(np.unique(rows, axis=0))
+            features.append(_means(rows, count, min(count, distinct), self.restarts, seed))
             labels += [c] * count
-        repeated = [c for c, count in _wanted(counts) if count > int((y == c).sum())]
-        _warn_repeats(repeated)
+            short += [c] if count > distinct else []
+        _warn_repeats(short)
         chosen = torch.as_tensor(np.concatenate(features)).to(x)
         return Picked(chosen, torch.tensor(labels, device=y.device), None)
 
@@ -163,12 +164,10 @@ def _farthest_first(x: Tensor, count: int) -> Tensor:
     return torch.tensor(picked)
 
 
-def _means(rows: Rows, count: int, restarts: int, seed: int) -> Rows:
+def _means(rows: Rows, count: int, clusters: int, restarts: int, seed: int) -> Rows:
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
-    distinct = len(np.unique(rows, axis=0))
-    clusters = min(count, distinct)
     if clusters == 1:
         centers = rows.mean(0, keepdims=True)
     else:

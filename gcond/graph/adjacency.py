@@ -7,13 +7,14 @@ matrix with entries in [0, 1] and a zero diagonal.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.functional import batch_norm, softplus
+from torch.nn.functional import softplus
 
+from gcond.graph.pairwise import EPS, PairLogits, Workspace
 from gcond.matching.model import uniform
 
 
@@ -76,7 +77,7 @@ class PairwiseMLP:
     def start(self, x: Tensor, generator: torch.Generator) -> Structure:
         d, h = x.shape[1], self.hidden_channels
         ones, zeros = torch.ones_like, torch.zeros_like
-        first = uniform((2, d, h), 2 * d, generator, x)
+        first = uniform((d, 2 * h), 2 * d, generator, x)
         second = uniform((h, h), h, generator, x)
         last = uniform((h,), h, generator, x)
         bias = uniform((1,), h, generator, x)
@@ -90,18 +91,21 @@ class PairwiseMLP:
 @dataclass(frozen=True)
 class _PairwiseMLP:
     parameters: list[Tensor]
+    workspace: Workspace = field(default_factory=Workspace)
 
     def __call__(self, x: Tensor) -> Tensor | None:
         first, gain1, shift1, second, gain2, shift2, last, bias = self.parameters
-        n, h = len(x), len(last)
-        u, v = x @ first[0], x @ first[1]
-        scale = gain1 * (_variance(u) + _variance(v) + 1e-5).rsqrt()
+        n = len(x)
+        u, v = (x @ first).chunk(2, 1)
+        scale = gain1 * (_variance(u) + _variance(v) + EPS).rsqrt()
         left = (u - u.mean(0)) * scale
         right = (v - v.mean(0)) * scale + shift1
-        pairs = torch.relu(left[:, None] + right[None]).view(n * n, h) @ second
-        pairs = torch.relu(batch_norm(pairs, None, None, gain2, shift2, training=True))
-        logits = (pairs @ last).view(n, n) + bias
-        return _edges(logits)
+        # Passes that record nothing must not disturb one that waits for its way back.
+        workspace = self.workspace if torch.is_grad_enabled() else Workspace()
+        pairs: Tensor = PairLogits.apply(  # type: ignore[no-untyped-call]
+            workspace, left, right, second, gain2, shift2, last
+        )
+        return _edges(pairs.view(n, n) + bias)
 
 
 @dataclass(frozen=True)
@@ -164,10 +168,14 @@ class _LowRank:
 def _edges(logits: Tensor) -> Tensor:
     """Symmetric edge weights in [0, 1] without self-loops."""
     adj = torch.sigmoid((logits + logits.T) / 2)
+    # Vectorised sigmoids round by position, so equal logits may differ in the last bit.
+    adj = (adj + adj.T) / 2
     return adj - torch.diag(adj.diagonal())
 
 
 def _logit_of_degree(degree: float, n: int) -> float:
+    if not degree > 0:
+        raise ValueError(f"degree must be positive, got {degree}; Identity() has no edges")
     share = min(degree / max(n - 1, 1), 0.5)
     return math.log(share / (1 - share))
 

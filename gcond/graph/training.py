@@ -72,7 +72,7 @@ def _forward(view: Receptive, weights: Weights, mask: Tensor | None) -> tuple[Te
     """Predictions and hidden units ``[R, r, h]``, those after dropout."""
     w1, b1, w2, b2 = weights
     d, r, h = w1.shape
-    hidden = (view.inner @ w1.view(d, r * h)).view(-1, r, h).transpose(0, 1)
+    hidden = (view.inner @ w1.reshape(d, r * h)).view(-1, r, h).transpose(0, 1)
     hidden = torch.relu(hidden + b1[:, None])
     if mask is not None:
         hidden = hidden * mask

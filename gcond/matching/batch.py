@@ -46,13 +46,13 @@ class Groups:
     def gather(self, rows: Tensor) -> Tensor:
         """``[n, ...] -> [K, m, ...]``."""
         if self.contiguous:
-            return rows.view(*self.index.shape, *rows.shape[1:])
+            return rows[: self.index.numel()].view(*self.index.shape, *rows.shape[1:])
         return rows[self.index]
 
     def scatter(self, grouped: Tensor, num_rows: int) -> Tensor:
         """The adjoint of :meth:`gather`: ``[K, m, ...] -> [n, ...]``, adding where rows meet."""
         flat = grouped.flatten(0, 1)
-        if self.contiguous:
+        if self.contiguous and len(flat) == num_rows:
             return flat
         out = flat.new_zeros(num_rows, *flat.shape[1:])
         return out.index_add(0, self.index.flatten(), flat)
@@ -74,6 +74,10 @@ class Batch:
     y: Tensor
     groups: Groups
     rows: Tensor | None = None
+
+    def counted(self, rows: Tensor) -> Tensor:
+        """Those of the rows of an input or an output that count."""
+        return rows if self.rows is None else rows[self.rows]
 
     def detach(self) -> Batch:
         """The same batch, cut off from the parameters it was decoded from."""

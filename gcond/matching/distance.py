@@ -51,10 +51,11 @@ def _cosine(u: Tensor, v: Tensor, weight: Tensor, eps: float, dim: int) -> tuple
     norm_u = u.norm(dim=dim, keepdim=True)
     norm_v = v.norm(dim=dim, keepdim=True)
     q = norm_u * norm_v + eps
+    # Without eps a silent unit has no direction: it counts as orthogonal and is not pulled.
+    q = q.masked_fill(q == 0, torch.inf)
     value = (weight * (1 - dot / q)).sum()
     # Along u the derivative of |u| is u / |u|; at u = 0 it is taken as 0, as autograd does.
-    tiny = torch.finfo(u.dtype).tiny
-    pull = (dot * norm_v / (q * q)) / norm_u.clamp_min(tiny) * (norm_u > 0)
+    pull = (dot * norm_v / (q * q)) / norm_u.clamp_min(torch.finfo(u.dtype).tiny)
     return value, weight * (pull * u - v / q)
 
 

@@ -126,6 +126,11 @@ def match(
         NonFiniteError: The objective is not finite; the error carries the last good state.
     """
     run = copy.deepcopy(progress) if progress else Progress()
+    if run.epoch and not run.state:
+        raise ValueError(
+            f"the run to continue is at epoch {run.epoch} but carries no state; take it with "
+            "Moment.snapshot()"
+        )
     if run.state:
         restore(synthetic, run.state)
     optimizers = _optimizers(synthetic, plan, run)
@@ -136,48 +141,77 @@ def match(
     if run.epoch == 0:
         _keep(task, synthetic, plan, run)
         _notify(observers, moment)
-    batch = synthetic.decode()
+    moving: tuple[str, ...] | None = None
     for epoch in range(run.epoch, plan.schedule.epochs):
         theta = plan.stream.draw(plan.model, epoch, seed)
         learner = plan.advance.start(plan.model, theta)
-        moving = plan.turns.moving(epoch, parts)
+        turn = plan.turns.moving(epoch, parts)
+        if turn != moving:
+            moving, batch = turn, _turn(synthetic, turn)
         draws = generator_for(seed, "real", epoch)
         for outer in range(plan.schedule.outer_steps):
-            view = plan.augmentation.draw(draws)
-            real, seen = view(task.real(draws)), view(batch)
-            target = signal.measure(theta, real)
+            real, view = task.real(draws), plan.augmentation.draw(draws)
+            target, seen = signal.measure(theta, view(real)), view(batch)
             signature, pullback = signal.trace(theta, seen)
             loss, cotangent = plan.distance(
                 signature, target, plan.model.units, batch.groups.importance
             )
-            run.losses.append(_checked(loss, epoch, outer, run))
+            penalty = synthetic.penalty(batch)
+            run.losses.append(float(loss) + (0.0 if penalty is None else float(penalty.detach())))
+            _check(run, synthetic, torch.tensor(run.losses[-1]), epoch, outer)
             if moving:
-                _descend(synthetic, seen, pullback(cotangent), moving, optimizers)
+                gradients = _gradients(synthetic, seen, pullback(cotangent), penalty, moving)
+                _check(run, synthetic, gradients, epoch, outer)
+                _step(synthetic, gradients, moving, optimizers)
                 batch = synthetic.decode()
             if outer + 1 < plan.schedule.outer_steps:
                 theta = learner.step(batch, real, plan.schedule.inner_steps)
         run.epoch = epoch + 1
         _keep(task, synthetic, plan, run)
         _notify(observers, moment)
-    return run
+    run.best_state = run.best_state or state_of(synthetic)
+    return moment.snapshot()
 
 
-def _descend(
+def _turn(synthetic: SyntheticSet, moving: Sequence[str]) -> Batch:
+    """Decodes the set so that only the parts whose turn it is are differentiated."""
+    for name, leaves in synthetic.parts.items():
+        for leaf in leaves:
+            leaf.requires_grad_(name in moving)
+    return synthetic.decode()
+
+
+Gradients = tuple[Tensor | None, ...]
+
+
+def _gradients(
     synthetic: SyntheticSet,
     batch: Batch,
     cotangents: tuple[Tensor, ...],
+    penalty: Tensor | None,
     moving: Sequence[str],
-    optimizers: dict[str, torch.optim.Adam],
-) -> None:
-    """One step of the parts whose turn it is, from the cotangents of the batch's inputs."""
+) -> Gradients:
+    """Derivatives by the parts whose turn it is, from the cotangents of the batch's inputs."""
     leaves = [leaf for name in moving for leaf in synthetic.parts[name]]
     pairs = [(t, c) for t, c in zip(batch.inputs, cotangents, strict=True) if t.requires_grad]
     roots, grads = [t for t, _ in pairs], [c for _, c in pairs]
-    penalty = synthetic.penalty(batch)
     if penalty is not None:
         roots, grads = [*roots, penalty], [*grads, torch.ones_like(penalty)]
-    found = torch.autograd.grad(roots, leaves, grads, allow_unused=True)
-    for leaf, gradient in zip(leaves, found, strict=True):
+    found: Gradients = torch.autograd.grad(
+        roots, leaves, grads, allow_unused=True, retain_graph=penalty is not None
+    )
+    return found
+
+
+def _step(
+    synthetic: SyntheticSet,
+    gradients: Gradients,
+    moving: Sequence[str],
+    optimizers: dict[str, torch.optim.Adam],
+) -> None:
+    """One optimiser step of each part whose turn it is."""
+    leaves = [leaf for name in moving for leaf in synthetic.parts[name]]
+    for leaf, gradient in zip(leaves, gradients, strict=True):
         leaf.grad = gradient
     for name in moving:
         optimizers[name].step()
@@ -207,7 +241,8 @@ def _keep(task: Task, synthetic: SyntheticSet, plan: Plan, run: Progress) -> Non
     elif run.best is not None:
         return
     run.best_step = step
-    run.best_state = state_of(synthetic)
+    # The last step is kept anyway by a run that is not scored; it is copied once, at its end.
+    run.best_state = state_of(synthetic) if score is not None else {}
 
 
 def _notify(observers: Sequence[Observer], moment: Moment) -> None:
@@ -215,16 +250,21 @@ def _notify(observers: Sequence[Observer], moment: Moment) -> None:
         observer(moment)
 
 
-def _checked(loss: Tensor, epoch: int, outer: int, run: Progress) -> float:
-    value = float(loss)
-    if value != value or value in (float("inf"), float("-inf")):
-        raise NonFiniteError(
-            f"the matching loss became {value} in epoch {epoch}, outer step {outer}; lower the "
-            f"step size of the features or of the structure. The state of step {run.best_step} "
-            "is kept",
-            run,
-        )
-    return value
+def _check(
+    run: Progress, synthetic: SyntheticSet, found: Tensor | Gradients, epoch: int, outer: int
+) -> None:
+    """Stops a run before a step that would spoil its state."""
+    tensors = (found,) if isinstance(found, Tensor) else found
+    if all(t is None or bool(torch.isfinite(t).all()) for t in tensors):
+        return
+    if not run.best_state:
+        run.best_step, run.best_state = len(run.losses) - 1, state_of(synthetic)
+    what = "matching loss" if isinstance(found, Tensor) else "derivative of the matching loss"
+    raise NonFiniteError(
+        f"the {what} is not finite in epoch {epoch}, outer step {outer}; lower the step size of "
+        f"the features or of the structure. The state of step {run.best_step} is kept",
+        run,
+    )
 
 
 def state_of(synthetic: SyntheticSet) -> State:

@@ -94,9 +94,7 @@ class FunctionalGradient:
         groups = batch.groups
 
         def losses(*parameters: Tensor) -> Tensor:
-            logits = self.model(parameters, *inputs)
-            if batch.rows is not None:
-                logits = logits[batch.rows]
+            logits = batch.counted(self.model(parameters, *inputs))
             y = targets(batch.y, logits.shape[-1], logits.dtype)
             each = -(y * log_softmax(logits, -1)).sum(-1)
             return (groups.gather(each) * groups.weight).sum(1)
@@ -144,20 +142,24 @@ class LinearGradient:
                 back = p * (t - (p * t).sum(-1, keepdim=True))
                 rows = residual @ h_weight.mT + back @ theta[0].T
                 rows = rows * batch.groups.weight[..., None]
-                return (batch.groups.scatter(rows, len(batch.inputs[0])),)
+                found = batch.groups.scatter(rows, len(batch.y))
+                if batch.rows is None:
+                    return (found,)
+                return (torch.zeros_like(batch.inputs[0]).index_add(0, batch.rows, found),)
 
         return signature, pullback
 
     def _forward(self, theta: Theta, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        p = self.model(theta, *batch.inputs).softmax(-1)
+        z = batch.counted(batch.inputs[0])
+        p = self.model(theta, z).softmax(-1)
         y = targets(batch.y, p.shape[-1], p.dtype)
         gather = batch.groups.gather
-        return gather(batch.inputs[0]), gather(p - y), gather(p)
+        return gather(z), gather(p - y), gather(p)
 
     @staticmethod
     def _signature(z: Tensor, residual: Tensor, batch: Batch) -> Signature:
         weighted = residual * batch.groups.weight[..., None]
-        return z.mT @ weighted, weighted.sum(1)
+        return _product(z, weighted), weighted.sum(1)
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,7 @@ class MLPGradient:
 
     def _gradients(self, theta: Theta, rows: Tensor, batch: Batch) -> Signature:
         w1, b1, w2, b2 = theta
+        rows = batch.counted(rows)
         gather = batch.groups.gather
         before = rows @ w1 + b1
         hidden = torch.relu(before)
@@ -196,7 +199,21 @@ class MLPGradient:
         delta2 = gather(p - targets(batch.y, p.shape[-1], p.dtype))
         delta2 = delta2 * batch.groups.weight[..., None]
         delta1 = (delta2 @ w2.T) * gather(before > 0)
-        return gather(rows).mT @ delta1, delta1.sum(1), gather(hidden).mT @ delta2, delta2.sum(1)
+        return (
+            _product(gather(rows), delta1),
+            delta1.sum(1),
+            _product(gather(hidden), delta2),
+            delta2.sum(1),
+        )
+
+
+def _product(rows: Tensor, delta: Tensor) -> Tensor:
+    """``rows^T delta`` for each group, laid out with the long axis last.
+
+    Batched products of a wide matrix with a narrow one are several times faster this way round,
+    and so is all that is done with a unit's gradient afterwards.
+    """
+    return (delta.mT @ rows).mT
 
 
 CLOSED_FORMS: Mapping[type, Callable[[Any], Signal]] = {Linear: LinearGradient, MLP: MLPGradient}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -128,7 +129,8 @@ def generator_for(seed: int, role: str, index: int = 0) -> torch.Generator:
     Deriving by index instead of drawing in sequence makes every epoch a function of its number:
     a resumed run sees the very numbers an uninterrupted one would have seen.
     """
-    generator = torch.Generator()
-    mixed = (seed * 1_000_003 + ROLES.index(role)) * 1_000_003 + index
-    generator.manual_seed(mixed % (2**63 - 1))
-    return generator
+    if role not in ROLES:
+        raise ValueError(f"unknown role {role!r}; known: {', '.join(ROLES)}")
+    # A hash, because torch's CPU generator looks at the lowest 32 bits of a seed only.
+    digest = hashlib.sha256(f"{seed}/{role}/{index}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))

@@ -79,7 +79,7 @@ def get_method(name: str) -> Method:
     known = {found.name: found for found, _ in _METHODS}
     if name in known:
         return known[name]
-    close = get_close_matches(name, known, 1)
+    close = get_close_matches(name.lower().replace("_", "-"), known, 1)
     hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
     raise ValueError(f"unknown method {name!r}{hint} (gcond methods lists all)")
 

@@ -1,0 +1,45 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from in_float64 import normal
+
+from gcond.graph import receptive
+from gcond.graph.propagation import normalise_dense
+
+
+@pytest.mark.parametrize("setting", ["transductive", "inductive"])
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_a_split_reaches_the_neighbours_of_its_rows_and_no_more(task, setting, split):
+    task = replace(task, setting=setting)
+    a_hat, x, rows = task.graph(split)
+    view = receptive.of_split(task, split)
+    inner, outer = view.inner.to_dense(), view.outer.to_dense()
+    assert np.allclose(outer @ inner, (a_hat @ (a_hat @ x))[rows], atol=1e-5)
+    assert bool((outer != 0).any(0).all())
+    assert torch.equal(view.y, task.labels(split))
+
+
+def test_a_synthetic_graph_is_seen_from_all_its_nodes():
+    upper = torch.sigmoid(normal(5, 5)).triu(1)
+    x, adj, y = normal(5, 3, seed=1), upper + upper.T, torch.arange(5)
+    view = receptive.of_graph(x, adj, y)
+    assert torch.equal(view.outer, normalise_dense(adj))
+    assert torch.equal(view.inner, normalise_dense(adj) @ x)
+    bare = receptive.of_graph(x, None, y)
+    assert bare.inner is x
+    assert torch.equal(bare.outer, torch.eye(5, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("below", "layout"), [(0.0, torch.strided), (2.0, torch.sparse_csr)])
+def test_the_share_of_non_zeros_decides_the_layout_not_the_numbers(
+    monkeypatch, task, below, layout
+):
+    expected = receptive.of_split(task, "val").outer.to_dense()
+    monkeypatch.setattr(receptive, "SPARSE_BELOW", below)
+    view = receptive.of_split(task, "val")
+    assert view.outer.layout == layout
+    assert torch.equal(view.outer.to_dense(), expected)
+    assert torch.equal(view.outer_t.to_dense(), expected.T)
+    assert torch.equal(view.inner_t.to_dense(), view.inner.to_dense().T)

@@ -1,0 +1,112 @@
+import pytest
+import torch
+from in_float64 import normal
+
+from gcond.matching import (
+    Adam,
+    Batch,
+    ByClass,
+    Fixed,
+    Fresh,
+    Linear,
+    TrainOnReal,
+    TrainOnSynthetic,
+    generator_for,
+)
+from gcond.matching.stream import ROLES
+
+MODEL = Linear(4, 3, torch.zeros((), dtype=torch.float64))
+
+
+def same(first, second):
+    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_fresh_draws_another_model_in_every_epoch():
+    drawn = [Fresh().draw(MODEL, epoch, seed=0) for epoch in range(4)]
+    assert not any(same(a, b) for i, a in enumerate(drawn) for b in drawn[:i])
+
+
+def test_fixed_draws_the_same_model_in_every_epoch():
+    first, later = (Fixed().draw(MODEL, epoch, seed=0) for epoch in (0, 9))
+    assert same(first, later)
+    assert not same(first, Fixed().draw(MODEL, 0, seed=1))
+
+
+@pytest.mark.parametrize("stream", [Fresh(), Fixed()], ids=str)
+def test_a_draw_is_a_function_of_its_arguments(stream):
+    stream.draw(MODEL, 0, seed=5)
+    assert same(stream.draw(MODEL, 3, seed=5), stream.draw(MODEL, 3, seed=5))
+
+
+def test_generators_of_all_roles_indices_and_seeds_differ():
+    drawn = {
+        float(torch.rand((), generator=generator_for(seed, role, index), dtype=torch.float64))
+        for seed in (0, 1, 2, 41)
+        for role in ROLES
+        for index in range(50)
+    }
+    assert len(drawn) == 4 * len(ROLES) * 50
+
+
+def test_a_generator_is_a_function_of_seed_role_and_index():
+    first, again = (torch.rand(5, generator=generator_for(3, "real", 7)) for _ in range(2))
+    assert torch.equal(first, again)
+
+
+def test_negative_and_large_seeds_work():
+    first, other = (torch.rand(3, generator=generator_for(seed, "model")) for seed in (-1, 2**40))
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
+def test_adam_equals_torch_step_by_step(dtype, tolerance):
+    start = (normal(4, 3).to(dtype), normal(3, seed=1).to(dtype))
+    ours = Adam(start, lr=0.03)
+    leaves = [t.clone().requires_grad_() for t in start]
+    theirs = torch.optim.Adam(leaves, lr=0.03)
+    for i in range(50):
+        gradients = [10.0 ** (i % 5 - 2) * normal(*t.shape, seed=i).to(dtype) for t in start]
+        ours.step(gradients)
+        for leaf, gradient in zip(leaves, gradients, strict=True):
+            leaf.grad = gradient.clone()
+        theirs.step()
+        for found, expected in zip(ours.theta, leaves, strict=True):
+            assert torch.allclose(found, expected, atol=tolerance, rtol=0)
+
+
+def test_adam_does_not_change_its_start():
+    start = (normal(4, 3),)
+    before = start[0].clone()
+    Adam(start, lr=0.1).step([normal(4, 3, seed=1)])
+    assert torch.equal(start[0], before)
+
+
+def labelled(seed):
+    y = torch.tensor([0, 0, 0, 1, 2, 2])
+    groups = ByClass().partition(y, torch.tensor([3, 1, 2]), torch.float64)
+    return Batch((normal(6, 4, seed=seed),), y, groups)
+
+
+@pytest.mark.parametrize(("advance", "own"), [(TrainOnSynthetic(0.05), 0), (TrainOnReal(0.05), 1)])
+def test_a_learner_is_torch_adam_on_the_mean_loss_and_its_moments_last(advance, own):
+    sides = labelled(0), labelled(1)
+    theta = Fresh().draw(MODEL, 0, seed=0)
+    learner = advance.start(MODEL, theta)
+    learner.step(*sides, 3)
+    found = learner.step(*sides, 4)
+
+    leaves = [t.clone().requires_grad_() for t in theta]
+    optimizer = torch.optim.Adam(leaves, lr=0.05)
+    for _ in range(7):
+        optimizer.zero_grad()
+        logits = MODEL(tuple(leaves), *sides[own].inputs)
+        torch.nn.functional.cross_entropy(logits, sides[own].y).backward()
+        optimizer.step()
+    for a, b in zip(found, leaves, strict=True):
+        assert torch.allclose(a, b, atol=1e-10, rtol=0)
+
+
+def test_no_inner_steps_leave_the_model_where_it_is():
+    theta = Fresh().draw(MODEL, 0, seed=0)
+    assert same(TrainOnSynthetic().start(MODEL, theta).step(labelled(0), labelled(1), 0), theta)

@@ -17,7 +17,7 @@ from gcond.datasets import as_task
 from gcond.methods import get_method
 
 if TYPE_CHECKING:
-    from gcond.graph.method import Method
+    from gcond.graph.outcome import Method
     from gcond.graph.preprocess import Normalisation
     from gcond.graph.task import Setting
     from gcond.matching import Observer

@@ -22,7 +22,7 @@ from gcond.methods import TYPES
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-    from gcond.graph.method import Method
+    from gcond.graph.outcome import Method
 
 
 def example_graph(num_nodes: int = 240, num_classes: int = 3, seed: int = 0) -> Data:

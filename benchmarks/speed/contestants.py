@@ -13,8 +13,9 @@ from torch import Tensor
 
 import gcond
 from gcond.evaluation.protocol import Protocol
-from gcond.graph.method import GraphMethod, RealNodes
+from gcond.graph.method import GraphMethod
 from gcond.graph.propagation import normalise, to_sparse_tensor, to_tensor
+from gcond.graph.real import RealNodes
 from gcond.graph.receptive import of_graph
 from gcond.graph.synthetic import SyntheticGraph
 from gcond.graph.task import NodeTask

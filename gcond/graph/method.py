@@ -1,27 +1,25 @@
-"""Methods on graphs as values: the matching family, and selection through the same verb."""
+"""Gradient matching on graphs as a value."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from gcond.coreset import Random
 from gcond.graph.adjacency import Adjacency, PairwiseMLP
-from gcond.graph.initialise import BestOf, Initialisation, Selected, settled
+from gcond.graph.initialise import BestOf, Initialisation, settled
 from gcond.graph.models import SGC, Matcher
-from gcond.graph.sources import Source
+from gcond.graph.outcome import Outcome
+from gcond.graph.real import RealNodes
 from gcond.graph.synthetic import SyntheticGraph
 from gcond.graph.task import NodeTask
 from gcond.graph.validation import Validation, Validator
 from gcond.matching import (
     Advance,
     AllAtOnce,
-    Batch,
     Best,
     ByClass,
     CosinePerUnit,
@@ -29,62 +27,20 @@ from gcond.matching import (
     Fresh,
     Gradients,
     Grouping,
-    Groups,
     Last,
     Observer,
     Plain,
     Plan,
     Progress,
     Schedule,
-    Score,
     Step,
     Stream,
-    SyntheticSet,
     TrainOnSynthetic,
     Turns,
     generator_for,
     match,
     restore,
 )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a method returns: a graph, and how it came about.
-
-    Args:
-        x: Features ``[n, d]``.
-        adj: Symmetric edge weights without self-loops ``[n, n]``, or ``None`` without edges.
-        y: Labels ``[n]``.
-        progress: The run, empty for methods that learn nothing.
-    """
-
-    x: Tensor
-    adj: Tensor | None
-    y: Tensor
-    progress: Progress = field(default_factory=Progress)
-
-
-class Method(Protocol):
-    """A way to condense a node task."""
-
-    @property
-    def name(self) -> str:
-        """Name in the registry."""
-
-    def run(
-        self,
-        task: NodeTask,
-        counts: Tensor,
-        *,
-        seed: int,
-        observers: Sequence[Observer] = (),
-        progress: Progress | None = None,
-    ) -> Outcome:
-        """Condenses ``task`` to ``counts[c]`` nodes of each class, or continues a snapshot."""
-
-    def describe(self) -> str:
-        """What the first line of a run says of the method."""
 
 
 @dataclass(frozen=True)
@@ -192,88 +148,3 @@ class GraphMethod:
             steps={"features": self.features, "structure": self.structure},
             selection=self.selection,
         )
-
-
-class RealNodes:
-    """The real side of a match: labelled training nodes, all of them or a sample per class.
-
-    Args:
-        source: Where the matching model's inputs come from.
-        y: Labels of the training nodes.
-        counts: Synthetic nodes per class.
-        grouping: How rows are grouped.
-        batch_size: Most nodes of a class in one step.
-        validation: Scores a synthetic graph.
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        y: Tensor,
-        counts: Tensor,
-        grouping: Grouping,
-        batch_size: int,
-        validation: Validation,
-    ) -> None:
-        self.source, self.validation = source, validation
-        classes = [(y == c).nonzero().flatten() for c in counts.nonzero().flatten().tolist()]
-        self.members = torch.cat(classes)
-        sizes = torch.tensor([len(rows) for rows in classes])
-        self.first = sizes.cumsum(0) - sizes
-        self.take = sizes.clamp_max(batch_size)
-        self.sizes, self.sampled = sizes, bool((sizes > batch_size).any())
-        self.owner = torch.repeat_interleave(torch.arange(len(sizes)), self.take)
-        self.y = y[self.members[self.first[self.owner]]]
-        self.groups: Groups = grouping.partition(self.y, counts, torch.float32)
-        self.whole = None if self.sampled else self._batch(self.members)
-
-    def real(self, generator: torch.Generator) -> Batch:
-        """All labelled nodes, or ``batch_size`` of each class drawn with replacement."""
-        if self.whole is not None:
-            return self.whole
-        draw = torch.rand(len(self.owner), generator=generator)
-        position = self.first[self.owner] + (draw * self.sizes[self.owner]).long()
-        return self._batch(self.members[position])
-
-    def score(self, synthetic: SyntheticSet) -> Score | None:
-        assert isinstance(synthetic, SyntheticGraph)
-        return self.validation.score(*synthetic.graph(), synthetic.y)
-
-    def _batch(self, rows: Tensor) -> Batch:
-        inputs, counted = self.source.take(rows, torch.float32)
-        return Batch(inputs, self.y, self.groups, counted)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Real nodes, or means of real nodes, instead of learned ones.
-
-    Args:
-        name: Name in the registry.
-        pick: What is chosen, and among which features. Raw rows keep the edges between them;
-            propagated rows and means stand alone.
-    """
-
-    name: str
-    pick: Selected = Selected(Random(), "raw")  # noqa: RUF009
-
-    def describe(self) -> str:
-        return f"{self.name}, {self.pick.features_of} features"
-
-    def run(
-        self,
-        task: NodeTask,
-        counts: Tensor,
-        *,
-        seed: int,
-        observers: Sequence[Observer] = (),
-        progress: Progress | None = None,
-    ) -> Outcome:
-        """Condenses ``task`` to ``counts[c]`` nodes of each class, or continues a snapshot."""
-        picked = self.pick.pick(task, counts, seed)
-        if picked.rows is None or self.pick.features_of == "propagated":
-            return Outcome(picked.features, None, picked.y)
-        nodes = task.index["train"][picked.rows.numpy()]
-        block = torch.as_tensor(task.adj[nodes][:, nodes].toarray(), dtype=torch.float32)
-        block = (block + block.T) / 2
-        return Outcome(picked.features, block - torch.diag(block.diagonal()), picked.y)

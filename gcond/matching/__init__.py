@@ -14,17 +14,17 @@ from gcond.matching.distance import (
     SquaredL2,
 )
 from gcond.matching.grouping import ByClass, Grouping, Together
-from gcond.matching.loop import (
+from gcond.matching.loop import match
+from gcond.matching.model import MLP, Functional, Linear, Model, Theta
+from gcond.matching.run import (
     Moment,
     NonFiniteError,
     Observer,
     Plan,
     Progress,
-    match,
     restore,
     state_of,
 )
-from gcond.matching.model import MLP, Functional, Linear, Model, Theta
 from gcond.matching.schedule import AllAtOnce, Schedule, Step, Turns
 from gcond.matching.selection import Best, Last, Selection
 from gcond.matching.signal import FunctionalGradient, Gradients, Signal

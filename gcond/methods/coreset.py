@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gcond.coreset import Centroid, Herding, KCenter, Random
 from gcond.graph.initialise import Selected
-from gcond.graph.method import Selection
+from gcond.graph.selection import Selection
 
 RANDOM = Selection("random", Selected(Random(), "raw"))
 HERDING = Selection("herding", Selected(Herding(), "raw"))

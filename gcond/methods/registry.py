@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from gcond import coreset, matching
-from gcond.graph import adjacency, initialise, method, models, training, validation
-from gcond.graph.method import Method
+from gcond.graph import adjacency, initialise, method, models, selection, training, validation
+from gcond.graph.outcome import Method
 from gcond.methods import coreset as selectors
 from gcond.methods import graph
 
@@ -54,7 +54,7 @@ TYPES: Mapping[str, type] = {
         matching.TrainOnSynthetic,
         matching.Turns,
         method.GraphMethod,
-        method.Selection,
+        selection.Selection,
         models.GCN,
         models.Module,
         models.PropagatedMLP,

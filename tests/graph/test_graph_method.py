@@ -12,8 +12,9 @@ from gcond.coreset import Herding, Random
 from gcond.datasets import as_task
 from gcond.graph.adjacency import FreeLogits
 from gcond.graph.initialise import Selected
-from gcond.graph.method import RealNodes, Selection
 from gcond.graph.models import GCN, Module, PropagatedMLP
+from gcond.graph.real import RealNodes
+from gcond.graph.selection import Selection
 from gcond.graph.training import Training
 from gcond.graph.validation import Validation, Validator
 from gcond.matching import Best, ByClass, Last, Schedule, Together, Turns, generator_for

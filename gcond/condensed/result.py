@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,78 +12,14 @@ import torch
 from torch import Tensor
 
 from gcond import config
-from gcond.graph.preprocess import Preprocess
-from gcond.graph.task import NodeTask
+from gcond.condensed import file
+from gcond.condensed.provenance import History, Source
 from gcond.methods import TYPES
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-    from gcond.graph.method import Method
-
-FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Source:
-    """What was condensed.
-
-    Args:
-        name: Name of the dataset.
-        num_nodes: Nodes of the condensed graph's original (training graph when inductive).
-        num_features: Width of its features.
-        label_names: Original label of each class.
-        setting: ``"transductive"`` or ``"inductive"``.
-        fingerprint: Hash of features, edges, labels and split.
-        preprocess: What is done to its features.
-        nbytes: Bytes of its features and adjacency, sparse ones counted as sparse.
-    """
-
-    name: str
-    num_nodes: int
-    num_features: int
-    label_names: tuple[int, ...]
-    setting: str
-    fingerprint: str
-    preprocess: Preprocess
-    nbytes: int
-
-    @staticmethod
-    def of(task: NodeTask) -> Source:
-        """Describes a task."""
-        return Source(
-            task.name,
-            task.num_nodes,
-            task.num_features,
-            task.label_names,
-            task.setting,
-            task.fingerprint,
-            task.preprocess,
-            task.nbytes,
-        )
-
-
-@dataclass(frozen=True)
-class History:
-    """How a run went; empty for methods that learn nothing.
-
-    Args:
-        losses: Objective at each matching step.
-        scores: Validation accuracy in percent at each step that was scored.
-        selected_step: The step that was kept; 0 is the start.
-    """
-
-    losses: tuple[float, ...] = ()
-    scores: dict[int, float] = field(default_factory=dict)
-    selected_step: int = 0
-
-    @property
-    def steps(self) -> int:
-        """Matching steps taken."""
-        return len(self.losses)
-
-    def __repr__(self) -> str:
-        return f"History({self.steps} steps, selected {self.selected_step})"
+    from gcond.graph.outcome import Method
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,30 +130,7 @@ class Condensed:
 
     def save(self, path: str | Path) -> None:
         """Writes one safetensors file with a JSON header, atomically."""
-        from safetensors.torch import save
-
-        header = {
-            "format": FORMAT,
-            "kind": "nodes",
-            "source": {
-                **asdict(self.source),
-                "preprocess": config.to_plain(self.source.preprocess),
-            },
-            "config": self.config,
-            "seed": self.seed,
-            "scores": self.history.scores,
-            "selected_step": self.history.selected_step,
-            "versions": self.versions,
-        }
-        tensors = {
-            "x": self.x.contiguous(),
-            "edge_index": self.edge_index.contiguous(),
-            "edge_weight": self.edge_weight.contiguous(),
-            "y": self.y.contiguous(),
-            "losses": torch.tensor(self.history.losses, dtype=torch.float64),
-        }
-        content = save(tensors, {"gcond": json.dumps(header, sort_keys=True)})
-        _write(Path(path), content)
+        file.write(self, Path(path))
 
     @staticmethod
     def load(path: str | Path) -> Condensed:
@@ -231,39 +140,7 @@ class Condensed:
             FileNotFoundError: There is no such file.
             ValueError: The file is not a condensed dataset, or of a newer format.
         """
-        from safetensors import SafetensorError, safe_open
-
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"no file {path}; gcond condense --out writes one")
-        try:
-            with safe_open(str(path), "pt") as file:
-                header = json.loads((file.metadata() or {})["gcond"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path} is not a condensed dataset of gcond ({error})") from error
-        if header["format"] > FORMAT:
-            raise ValueError(
-                f"{path} has format {header['format']}, this version reads up to {FORMAT}; "
-                "upgrade gcond"
-            )
-        source = header["source"]
-        preprocess = config.from_plain(source["preprocess"], {"Preprocess": Preprocess})
-        labels = tuple(source["label_names"])
-        return Condensed(
-            x=tensors["x"],
-            edge_index=tensors["edge_index"],
-            edge_weight=tensors["edge_weight"],
-            y=tensors["y"],
-            source=Source(**{**source, "preprocess": preprocess, "label_names": labels}),
-            config=header["config"],
-            seed=header["seed"],
-            history=History(
-                tuple(tensors["losses"].tolist()),
-                {int(step): score for step, score in header["scores"].items()},
-                header["selected_step"],
-            ),
-            versions=header["versions"],
-        )
+        return Condensed(**file.read(Path(path)))
 
 
 def edges_of(adj: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -273,19 +150,3 @@ def edges_of(adj: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:
         return empty, like.new_empty(0)
     edge_index = (adj > torch.finfo(adj.dtype).tiny).nonzero().T.contiguous()
     return edge_index, adj[edge_index[0], edge_index[1]]
-
-
-def versions() -> dict[str, str]:
-    """Versions that a result depends on."""
-    return {name: version(name) for name in ("gcond", "torch", "torch-geometric")}
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Writes beside the target and renames, so that a file is there whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
-    try:
-        os.replace(file.name, path)  # noqa: PTH105 - atomic within a folder
-    except OSError:
-        Path(file.name).unlink(missing_ok=True)
-        raise

@@ -1,0 +1,76 @@
+"""What was condensed, and how the run went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from gcond.graph.preprocess import Preprocess
+from gcond.graph.task import NodeTask
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was condensed.
+
+    Args:
+        name: Name of the dataset.
+        num_nodes: Nodes of the condensed graph's original (training graph when inductive).
+        num_features: Width of its features.
+        label_names: Original label of each class.
+        setting: ``"transductive"`` or ``"inductive"``.
+        fingerprint: Hash of features, edges, labels and split.
+        preprocess: What is done to its features.
+        nbytes: Bytes of its features and adjacency, sparse ones counted as sparse.
+    """
+
+    name: str
+    num_nodes: int
+    num_features: int
+    label_names: tuple[int, ...]
+    setting: str
+    fingerprint: str
+    preprocess: Preprocess
+    nbytes: int
+
+    @staticmethod
+    def of(task: NodeTask) -> Source:
+        """Describes a task."""
+        return Source(
+            task.name,
+            task.num_nodes,
+            task.num_features,
+            task.label_names,
+            task.setting,
+            task.fingerprint,
+            task.preprocess,
+            task.nbytes,
+        )
+
+
+@dataclass(frozen=True)
+class History:
+    """How a run went; empty for methods that learn nothing.
+
+    Args:
+        losses: Objective at each matching step.
+        scores: Validation accuracy in percent at each step that was scored.
+        selected_step: The step that was kept; 0 is the start.
+    """
+
+    losses: tuple[float, ...] = ()
+    scores: dict[int, float] = field(default_factory=dict)
+    selected_step: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Matching steps taken."""
+        return len(self.losses)
+
+    def __repr__(self) -> str:
+        return f"History({self.steps} steps, selected {self.selected_step})"
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on."""
+    return {name: version(name) for name in ("gcond", "torch", "torch-geometric")}

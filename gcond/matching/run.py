@@ -1,0 +1,113 @@
+"""What the loop is given, what it keeps, and who may watch."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import torch
+
+from gcond.matching.augmentation import Augmentation
+from gcond.matching.distance import Distance
+from gcond.matching.model import Model
+from gcond.matching.schedule import AllAtOnce, Schedule, Step, Turns
+from gcond.matching.selection import Selection
+from gcond.matching.signal import Kind
+from gcond.matching.stream import Advance, Stream
+from gcond.matching.task import Score, State, SyntheticSet
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything the loop needs to know; a paper fills it in."""
+
+    model: Model
+    stream: Stream
+    advance: Advance
+    signal: Kind
+    distance: Distance
+    augmentation: Augmentation
+    schedule: Schedule
+    turns: Turns | AllAtOnce
+    steps: dict[str, Step]
+    selection: Selection
+
+
+@dataclass
+class Progress:
+    """State of a run between two epochs: all that a resumed run needs besides its plan.
+
+    Args:
+        epoch: Epochs done.
+        state: Learned tensors, filled in by :meth:`Moment.snapshot`.
+        optimizers: Their optimisers' states, likewise.
+        losses: Objective at each matching step.
+        scores: Validation score at each step that was scored.
+        best: The score that the selection prefers.
+        best_step: The step it belongs to.
+        best_state: The learned tensors of that step.
+    """
+
+    epoch: int = 0
+    state: State = field(default_factory=dict)
+    optimizers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    losses: list[float] = field(default_factory=list)
+    scores: dict[int, Score] = field(default_factory=dict)
+    best: Score | None = None
+    best_step: int = 0
+    best_state: State = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A run as an observer sees it, between two epochs."""
+
+    progress: Progress
+    synthetic: SyntheticSet
+    plan: Plan
+    optimizers: dict[str, torch.optim.Adam]
+
+    def snapshot(self) -> Progress:
+        """A copy from which the run can be continued bit for bit."""
+        saved = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        return copy.deepcopy(
+            replace(self.progress, state=state_of(self.synthetic), optimizers=saved)
+        )
+
+
+class Observer(Protocol):
+    """Watches a run: a progress bar, a checkpoint, a logger."""
+
+    def __call__(self, moment: Moment) -> None:
+        """Called at the start and after every epoch."""
+
+
+class NonFiniteError(FloatingPointError):
+    """The objective became infinite or undefined.
+
+    Args:
+        message: What happened at which step, and what to change.
+        progress: The run up to the last good step.
+    """
+
+    def __init__(self, message: str, progress: Progress) -> None:
+        super().__init__(message)
+        self.progress = progress
+
+
+def state_of(synthetic: SyntheticSet) -> State:
+    """A copy of the learned tensors, named ``part.number``."""
+    return {
+        f"{name}.{i}": leaf.detach().clone()
+        for name, leaves in synthetic.parts.items()
+        for i, leaf in enumerate(leaves)
+    }
+
+
+def restore(synthetic: SyntheticSet, state: State) -> None:
+    """Puts a copy made by :func:`state_of` back into the set."""
+    with torch.no_grad():
+        for name, leaves in synthetic.parts.items():
+            for i, leaf in enumerate(leaves):
+                leaf.copy_(state[f"{name}.{i}"])

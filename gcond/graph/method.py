@@ -79,8 +79,8 @@ class GraphMethod:
     grouping: Grouping = ByClass()  # noqa: RUF009
     distance: Distance = CosinePerUnit()  # noqa: RUF009
     turns: Turns | AllAtOnce = Turns(1, 4)  # noqa: RUF009
-    features: Step = Step(0.03, relative=True)  # noqa: RUF009
-    structure: Step = Step(0.001)  # noqa: RUF009
+    features: Step = Step(0.03, relative=True, anneal=True)  # noqa: RUF009
+    structure: Step = Step(0.001, anneal=True)  # noqa: RUF009
     settle: bool = True
     batch_size: int = 256
     validator: Validator = Validator()  # noqa: RUF009

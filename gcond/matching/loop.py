@@ -68,6 +68,7 @@ def match(
     for epoch in range(run.epoch, plan.schedule.epochs):
         theta = plan.stream.draw(plan.model, epoch, seed)
         learner = plan.advance.start(plan.model, theta)
+        _set_steps(optimizers, synthetic, plan, epoch)
         turn = plan.turns.moving(epoch, parts)
         if turn != moving:
             moving, batch = turn, _turn(synthetic, turn)
@@ -141,14 +142,22 @@ def _step(
 
 
 def _optimizers(synthetic: SyntheticSet, plan: Plan, run: Progress) -> dict[str, torch.optim.Adam]:
-    made = {}
-    for name, leaves in synthetic.parts.items():
-        step = plan.steps[name]
-        lr = step.lr * (synthetic.scales[name] if step.relative else 1.0)
-        made[name] = torch.optim.Adam(leaves, lr=lr, fused=True)
+    made = {
+        name: torch.optim.Adam(leaves, lr=plan.steps[name].lr, fused=True)
+        for name, leaves in synthetic.parts.items()
+    }
     for name, saved in run.optimizers.items():
         made[name].load_state_dict(saved)
     return made
+
+
+def _set_steps(
+    optimizers: dict[str, torch.optim.Adam], synthetic: SyntheticSet, plan: Plan, epoch: int
+) -> None:
+    """Step sizes as a function of the epoch, so that a resumed run takes the same ones."""
+    for name, optimizer in optimizers.items():
+        lr = plan.steps[name].at(epoch, plan.schedule.epochs, synthetic.scales[name])
+        optimizer.param_groups[0]["lr"] = lr
 
 
 def _keep(task: Task, synthetic: SyntheticSet, plan: Plan, run: Progress) -> None:

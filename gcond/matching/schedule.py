@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,11 +78,18 @@ class Step:
         relative: Multiply ``lr`` by the root mean square of the part's natural scale (that of
             the initial features). Adam's steps are sign-like, so a step size means nothing
             without the scale of what it moves.
+        anneal: Lower it to zero over the run along half a cosine.
     """
 
     lr: float
     relative: bool = False
+    anneal: bool = False
 
     def __post_init__(self) -> None:
         if not self.lr > 0:
             raise ValueError(f"lr must be positive, got {self.lr}")
+
+    def at(self, epoch: int, epochs: int, scale: float) -> float:
+        """Step size in an epoch, for a part of the given natural scale."""
+        share = 0.5 * (1 + math.cos(math.pi * epoch / epochs)) if self.anneal else 1.0
+        return self.lr * share * (scale if self.relative else 1.0)

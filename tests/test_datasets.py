@@ -168,6 +168,8 @@ BAD = {
         lambda: broken(train_mask=lambda d: d.train_mask & (d.y != 1)),
         r"classes \[1\] have no training node",
     ),
+    "unlabelled": (lambda: broken(y=lambda d: d.y - 1), "no label"),
+    "fractions": (lambda: broken(y=lambda d: d.y + 0.5), "class numbers"),
     "one class": (lambda: broken(y=lambda d: d.y * 0), "one class only"),
 }
 

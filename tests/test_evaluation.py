@@ -114,6 +114,8 @@ def test_unknown_names_are_refused(small, example):
         gcond.fit(small, "GNC")
     with pytest.raises(ValueError, match="unknown method 'randum'"):
         gcond.evaluate(small, example, baselines=("randum",))
+    with pytest.raises(ValueError, match="give the graph as dataset="):
+        gcond.evaluate(small)
     with pytest.raises(ValueError, match="seeds"):
         gcond.evaluate(small, example, seeds=0)
     assert replace(QUICK, name="other").name == "other"

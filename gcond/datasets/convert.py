@@ -48,10 +48,13 @@ def as_task(
     labels, masks = read.labels(data, n), read.masks(data, n, split)
     index: dict[Split, Any] = {s: np.flatnonzero(mask) for s, mask in masks.items()}
     known = np.concatenate(list(index.values()))
-    if not np.isfinite(labels[known]).all():
-        raise ValueError("some nodes of the masks have no label (NaN); leave them out of the masks")
+    unlabelled = int((labels[known] < 0).sum())
+    if unlabelled:
+        raise ValueError(
+            f"{unlabelled} nodes of the masks have no label (negative or NaN); leave them out of "
+            "the masks"
+        )
     names = np.unique(labels[known])
-    names = names[names >= 0] if names.dtype.kind == "i" else names
     y = np.searchsorted(names, labels).clip(0, len(names) - 1)
     read.check_classes(names, labels, index["train"])
     prepared = fit(normalize, x, index["train"])

@@ -88,12 +88,16 @@ def _coo(matrix: Tensor) -> Tensor:
 
 
 def labels(data: Any, n: int) -> Any:
-    """One label per node."""
+    """One class number per node, -1 where it is NaN."""
     y = data.y.detach().cpu().numpy()
     y = y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y
     if y.shape != (n,):
         raise ValueError(f"y must have one label for each of the {n} nodes, got {list(y.shape)}")
-    return y
+    if y.dtype.kind == "f":
+        y = np.nan_to_num(y, nan=-1)
+        if (y != np.round(y)).any():
+            raise ValueError("y must hold class numbers, got fractions (regression is refused)")
+    return y.astype(np.int64)
 
 
 def masks(data: Any, n: int, split: int) -> dict[Split, Any]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gcond.condensed import Condensed, edges_of
+from gcond.datasets import list_datasets
 from gcond.evaluation.fitting import (
     Graph,
     Model,
@@ -73,6 +74,11 @@ def evaluate(
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     chosen = get_protocol(protocol)
     data = condensed.source.name if dataset is None else dataset
+    if dataset is None and data not in list_datasets():
+        raise ValueError(
+            f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
+            "give the graph as dataset="
+        )
     task = source_of(condensed, data, root)
     counts = torch.bincount(condensed.y, minlength=condensed.num_classes)
     seen = {name: get_method(name) for name in baselines if name != "whole"}

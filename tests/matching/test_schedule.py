@@ -52,3 +52,11 @@ def test_all_at_once_moves_every_part_in_every_epoch():
 def test_a_step_must_be_positive(lr):
     with pytest.raises(ValueError, match="lr must be positive"):
         Step(lr)
+
+
+def test_a_step_is_relative_to_the_scale_and_annealed_along_half_a_cosine():
+    assert Step(0.1).at(3, 10, scale=5.0) == 0.1
+    assert Step(0.1, relative=True).at(3, 10, scale=5.0) == pytest.approx(0.5)
+    annealed = [Step(0.2, anneal=True).at(epoch, 10, 1.0) for epoch in (0, 5, 9)]
+    assert annealed[:2] == pytest.approx([0.2, 0.1])
+    assert 0 < annealed[2] < 0.01

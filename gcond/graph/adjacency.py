@@ -66,7 +66,7 @@ class PairwiseMLP:
 
     Args:
         hidden_channels: Width of both hidden layers.
-        degree: Expected sum of a node's edge weights at the start, set through the last bias.
+        degree: Expected sum of a node's edge weights at the start, nearly equal for all pairs.
             ``None`` leaves that bias as it is drawn (edges of about one half everywhere, the
             papers' choice), which mixes all classes at the start.
     """
@@ -82,6 +82,8 @@ class PairwiseMLP:
         last = uniform((h,), h, generator, x)
         bias = uniform((1,), h, generator, x)
         if self.degree is not None:
+            # Nearly the same weight everywhere, so that the start does not hang on the draw.
+            last = 0.1 * last
             bias = torch.full_like(bias, _logit_of_degree(self.degree, len(x)))
         # The biases before batch normalisation would be cancelled by it, so there are none.
         tensors = [first, ones(last), zeros(last), second, ones(last), zeros(last), last, bias]

@@ -115,5 +115,7 @@ def settled(x: Tensor, structure: Structure, hops: int) -> Tensor:
         error = (power @ found.double() - goal).norm() / goal.norm()
         if error < TOLERANCE:
             return found
-        found = torch.linalg.solve(power, goal).to(x.dtype)
+        found = torch.linalg.solve_ex(power, goal).result.to(x.dtype)
+        if not bool(torch.isfinite(found).all()):
+            break
     return x

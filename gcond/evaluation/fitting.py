@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from gcond.condensed import Condensed
 from gcond.datasets import as_task
 from gcond.evaluation.protocol import Protocol, get_protocol
-from gcond.graph.propagation import to_tensor
+from gcond.graph.sources import in_pyg_form
 from gcond.graph.task import NodeTask, Split
 
 Factory = Callable[[int, int], nn.Module]
@@ -106,14 +106,8 @@ def build(model: Model, in_channels: int, out_channels: int, protocol: Protocol)
 
 def real_graph(task: NodeTask, split: Split) -> tuple[Graph, Tensor]:
     """The real graph that a split lives on in PyG's form, and the split's rows."""
-    rows = task.index[split]
-    adj, x = task.adj, task.x
-    if task.setting == "inductive":
-        adj, x, rows = adj[rows][:, rows], x[rows], torch.arange(len(rows)).numpy()
-    coo = adj.tocoo()
-    edge_index = torch.stack([torch.as_tensor(coo.col), torch.as_tensor(coo.row)]).long()
-    graph = to_tensor(x, torch.float32), edge_index, torch.as_tensor(coo.data)
-    return graph, torch.as_tensor(rows)
+    x, edge_index, edge_weight, rows = in_pyg_form(task, split)
+    return (x, edge_index, edge_weight), rows
 
 
 def call(module: nn.Module, graph: Graph, threshold: float) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gcond.graph.propagation import to_tensor
-from gcond.graph.task import NodeTask
+from gcond.graph.task import NodeTask, Split
 
 DENSE_BYTES = 2**28
 """Propagated rows up to this size are kept dense; larger sparse ones are densified by batch."""
@@ -77,11 +77,17 @@ class WholeGraph:
 
     @cached_property
     def _tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        nodes = self.task.index["train"]
-        adj, x = self.task.adj, self.task.x
-        if self.task.setting == "inductive":
-            adj, x, nodes = adj[nodes][:, nodes], x[nodes], np.arange(len(nodes))
-        coo = adj.tocoo()
-        edge_index = torch.as_tensor(np.stack([coo.col, coo.row]), dtype=torch.long)
-        weight = torch.as_tensor(coo.data)
-        return to_tensor(x, torch.float32), edge_index, weight, torch.as_tensor(nodes)
+        return in_pyg_form(self.task, "train")
+
+
+def in_pyg_form(task: NodeTask, split: Split) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Features, ``edge_index`` and ``edge_weight`` of the graph that a split lives on, and the
+    split's rows in it."""
+    rows = task.index[split]
+    adj, x = task.adj, task.x
+    if task.setting == "inductive":
+        adj, x, rows = adj[rows][:, rows], x[rows], np.arange(len(rows))
+    coo = adj.tocoo()
+    edge_index = torch.as_tensor(np.stack([coo.col, coo.row]), dtype=torch.long)
+    weight = torch.as_tensor(coo.data)
+    return to_tensor(x, torch.float32), edge_index, weight, torch.as_tensor(rows)

@@ -140,7 +140,7 @@ def _options() -> argparse.Namespace:
     add("--dataset", default="cora")
     add("--num-nodes", type=int, default=70)
     add("--repeats", type=int, default=7, help="turns of each contestant")
-    add("--steps", type=int, default=3, help="timed steps in a turn, after one that warms up")
+    add("--steps", type=int, default=12, help="timed steps in a turn, after one that warms up")
     add("--inner-steps", type=int, default=15)
     add(
         "--evaluation-epochs",

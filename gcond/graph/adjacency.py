@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from gcond.graph.pairwise import EPS, PairLogits, Workspace
+from gcond.graph.pairwise import PairLogits, Workspace
 from gcond.matching.model import uniform
 
 
@@ -96,17 +96,11 @@ class _PairwiseMLP:
     workspace: Workspace = field(default_factory=Workspace)
 
     def __call__(self, x: Tensor) -> Tensor | None:
-        first, gain1, shift1, second, gain2, shift2, last, bias = self.parameters
+        *layers, bias = self.parameters
         n = len(x)
-        u, v = (x @ first).chunk(2, 1)
-        scale = gain1 * (_variance(u) + _variance(v) + EPS).rsqrt()
-        left = (u - u.mean(0)) * scale
-        right = (v - v.mean(0)) * scale + shift1
         # Passes that record nothing must not disturb one that waits for its way back.
         workspace = self.workspace if torch.is_grad_enabled() else Workspace()
-        pairs: Tensor = PairLogits.apply(  # type: ignore[no-untyped-call]
-            workspace, left, right, second, gain2, shift2, last
-        )
+        pairs: Tensor = PairLogits.apply(workspace, x, *layers)  # type: ignore[no-untyped-call]
         return _edges(pairs.view(n, n) + bias)
 
 
@@ -167,12 +161,28 @@ class _LowRank:
         return _edges(softplus(scale) * (q @ q.T) / math.sqrt(q.shape[1]) + bias)
 
 
+class _Edges(torch.autograd.Function):
+    """Symmetric edge weights in [0, 1] without self-loops. Differentiable once."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor) -> Tensor:
+        adj = torch.sigmoid((logits + logits.T).div_(2))
+        # Vectorised sigmoids round by position, so equal logits may differ in the last bit.
+        adj = (adj + adj.T).div_(2).fill_diagonal_(0)
+        ctx.save_for_backward(adj)
+        return adj
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        (adj,) = ctx.saved_tensors
+        below: Tensor = grad * adj * (1 - adj)
+        return (below + below.T).div_(2)
+
+
 def _edges(logits: Tensor) -> Tensor:
-    """Symmetric edge weights in [0, 1] without self-loops."""
-    adj = torch.sigmoid((logits + logits.T) / 2)
-    # Vectorised sigmoids round by position, so equal logits may differ in the last bit.
-    adj = (adj + adj.T) / 2
-    return adj - torch.diag(adj.diagonal())
+    adj: Tensor = _Edges.apply(logits)  # type: ignore[no-untyped-call]
+    return adj
 
 
 def _logit_of_degree(degree: float, n: int) -> float:
@@ -180,7 +190,3 @@ def _logit_of_degree(degree: float, n: int) -> float:
         raise ValueError(f"degree must be positive, got {degree}; Identity() has no edges")
     share = min(degree / max(n - 1, 1), 0.5)
     return math.log(share / (1 - share))
-
-
-def _variance(x: Tensor) -> Tensor:
-    return x.var(0, correction=0)

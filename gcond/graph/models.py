@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from gcond.graph.propagation import normalise_dense
+from gcond.graph.propagation import normalise_dense, propagate_dense
 from gcond.graph.sources import Neighbourhoods, Rows, Source, WholeGraph
 from gcond.graph.task import NodeTask
 from gcond.matching.model import MLP, Functional, Linear, Model, Theta, uniform
@@ -37,11 +37,7 @@ class Matcher(Protocol):
 
 
 def _propagated(x: Tensor, adj: Tensor | None, hops: int) -> Tensor:
-    if adj is None:
-        return x
-    # A small set has fewer nodes than features: the power is cheaper than repeated products.
-    power: Tensor = torch.linalg.matrix_power(normalise_dense(adj), hops)
-    return power @ x
+    return x if adj is None else propagate_dense(adj, x, hops)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""The second half of the factored pairwise MLP, forward and backward in a fixed workspace.
+"""The factored pairwise MLP, forward and backward in closed form and in a fixed workspace.
 
-All of its arrays have ``n^2 h`` entries. Taken fresh from the system at every step they cost as
-much as the arithmetic done on them, so they are taken once and reused.
+Its large arrays have ``n^2 h`` entries. Taken fresh from the system at every step they cost as
+much as the arithmetic done on them, so they are taken once and reused, and what a pass over them
+can leave to arrays of ``h`` or ``n h`` entries is left to those.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class Workspace:
 
 
 class PairLogits(torch.autograd.Function):
-    r""":math:`w^T \mathrm{relu}(\mathrm{BN}(\mathrm{relu}(l_i + r_j) W))` for all pairs.
+    r""":math:`f([x_i; x_j])` without its last bias, for all pairs.
+
+    .. math:: f(z) = w^T \mathrm{relu}(\mathrm{BN}_2(\mathrm{relu}(\mathrm{BN}_1(z F)) W))
 
     Batch normalisation uses the statistics of the ``n^2`` pairs. Differentiable once.
     """
@@ -45,62 +48,105 @@ class PairLogits(torch.autograd.Function):
     def forward(
         ctx: Any,
         workspace: Workspace,
-        left: Tensor,
-        right: Tensor,
-        weight: Tensor,
-        gain: Tensor,
-        shift: Tensor,
+        x: Tensor,
+        first: Tensor,
+        gain1: Tensor,
+        shift1: Tensor,
+        second: Tensor,
+        gain2: Tensor,
+        shift2: Tensor,
         last: Tensor,
     ) -> Tensor:
-        """Logits ``[n^2]`` from first-layer halves ``[n, h]``."""
-        ctx.save_for_backward(left, right, weight, gain, shift, last)
+        """Logits ``[n^2]`` for features ``[n, d]``; ``first`` is ``[d, 2 h]``, its halves side by
+        side."""
+        centred, scale1 = _halves(x @ first)
+        left, right = (centred * (gain1 * scale1).repeat(2)).chunk(2, 1)
+        halves = left, right + shift1
+        logits, scale2, ctx.ticket = _pairs(workspace, *halves, second, gain2, shift2, last)
         ctx.workspace = workspace
-        logits, ctx.scale, ctx.ticket = _run(workspace, left, right, weight, gain, shift, last)
+        ctx.save_for_backward(
+            x, first, gain1, second, gain2, shift2, last, centred, scale1, *halves, scale2
+        )
         return logits
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Cotangents of all inputs; those nobody asked for are left out."""
-        left, _, weight, gain, _, last = ctx.saved_tensors
+        """Cotangents of all inputs; the large ones are left out where nobody asked for them."""
+        x, first, gain1, *upper, centred, scale1, left, right, scale2 = ctx.saved_tensors
         if ctx.workspace.ticket != ctx.ticket:
-            _, ctx.scale, ctx.ticket = _run(ctx.workspace, *ctx.saved_tensors)
+            _, _, ctx.ticket = _pairs(ctx.workspace, left, right, *upper)
         # The pass below overwrites what it reads, so a second one has to run forward again.
         ctx.workspace.ticket += 1
-        n, total = len(left), len(left) ** 2
-        hidden, normed, out, other = ctx.workspace.arrays(n, left)
         wants = ctx.needs_input_grad
-        d_last = grad @ out if wants[6] else None
-        delta = out.sign_().mul_(last).mul_(grad[:, None])
-        d_shift = delta.sum(0)
-        d_gain = torch.mul(delta, normed, out=other).sum(0)
-        delta.sub_(d_shift / total).addcmul_(normed, d_gain / total, value=-1)
-        delta.mul_(gain * ctx.scale)
-        d_weight = hidden.T @ delta if wants[3] else None
-        d_left = d_right = None
-        if wants[1] or wants[2]:
-            below = torch.mm(delta, weight.T, out=other).mul_(hidden.sign_()).view(n, n, -1)
-            d_left, d_right = below.sum(1), below.sum(0)
-        return None, d_left, d_right, d_weight, d_gain, d_shift, d_last
+        both, *d_upper = _pairs_back(ctx.workspace, grad, scale2, wants[5], *upper)
+        d_shift1 = both[:, len(gain1) :].sum(0)
+        d_scale1 = (both * centred).sum(0).view(2, -1).sum(0)
+        # Of scale = gain / sqrt(var + eps) the second part pulls by the variance of each half.
+        pull = -d_scale1 * gain1 * scale1**3 / len(x)
+        both.sub_(both.mean(0)).mul_((gain1 * scale1).repeat(2))
+        both.addcmul_(centred, pull.repeat(2))
+        d_x = both @ first.T if wants[1] else None
+        d_first = x.T @ both if wants[2] else None
+        return None, d_x, d_first, d_scale1 * scale1, d_shift1, *d_upper
 
 
-def _run(
+def _halves(uv: Tensor) -> tuple[Tensor, Tensor]:
+    """The first layer's halves, centred, and ``1 / std`` of their sums over all pairs: the
+    variance of a sum over all pairs is the sum of the variances."""
+    centred = uv - uv.mean(0)
+    variance = centred.square().mean(0).view(2, -1).sum(0)
+    return centred, (variance + EPS).rsqrt()
+
+
+def _pairs(
     workspace: Workspace,
     left: Tensor,
     right: Tensor,
-    weight: Tensor,
+    second: Tensor,
     gain: Tensor,
     shift: Tensor,
     last: Tensor,
 ) -> tuple[Tensor, Tensor, int]:
-    """Logits, the scale ``1 / std`` of batch normalisation, and the ticket of the pass."""
+    """Logits, ``1 / std`` of the second batch normalisation, and the ticket of the pass."""
     n = len(left)
-    hidden, normed, out, other = workspace.arrays(n, left)
+    hidden, normed, out, _ = workspace.arrays(n, left)
     torch.add(left[:, None], right[None], out=hidden.view(n, n, -1)).relu_()
-    torch.mm(hidden, weight, out=normed)
-    normed.sub_(normed.mean(0))
-    scale = (torch.mul(normed, normed, out=other).mean(0) + EPS).rsqrt()
-    normed.mul_(scale)
-    torch.addcmul(shift, normed, gain, out=out).relu_()
+    # The product is linear, so centring its rows first centres it.
+    torch.addmm(-(hidden.mean(0) @ second), hidden, second, out=normed)
+    scale = (torch.mul(normed, normed, out=out).mean(0) + EPS).rsqrt()
+    torch.addcmul(shift, normed, gain * scale, out=out).relu_()
     workspace.ticket += 1
     return out @ last, scale, workspace.ticket
+
+
+def _pairs_back(
+    workspace: Workspace,
+    grad: Tensor,
+    scale: Tensor,
+    wants_second: bool,
+    second: Tensor,
+    gain: Tensor,
+    shift: Tensor,
+    last: Tensor,
+) -> tuple[Tensor, Tensor | None, Tensor, Tensor, Tensor]:
+    r"""Cotangents of ``left`` and ``right`` side by side, of ``second, gain, shift, last``.
+
+    With :math:`M = 1[out > 0]`, :math:`\hat z` the normalised values, :math:`s_0 = M^T g` and
+    :math:`s_1 = (M \circ \hat z)^T g` all cotangents of channels follow from ``s_0`` and ``s_1``,
+    and that of the values before normalisation is, channel by channel,
+    :math:`a \circ (M g - s_0 / N - \hat z\, s_1 / N)` with ``a = gain * scale * last``.
+    """
+    total = len(grad)
+    n = round(total**0.5)
+    hidden, normed, out, other = workspace.arrays(n, second)
+    mask = out.sign_()
+    s0 = grad @ mask
+    s1 = scale * (grad @ torch.mul(mask, normed, out=other))
+    torch.addcmul(-s0 / total, normed, -scale * s1 / total, out=other)
+    delta = other.addcmul_(mask, grad[:, None])
+    a = gain * scale * last
+    d_second = (hidden.T @ delta) * a if wants_second else None
+    below = torch.mm(delta, (second * a).T, out=out).mul_(hidden.sign_()).view(n, n, -1)
+    both = torch.cat([below.sum(1), below.sum(0)], 1)
+    return both, d_second, last * s1, last * s0, shift * s0 + gain * s1

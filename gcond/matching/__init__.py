@@ -3,6 +3,7 @@
 Imports torch and nothing else. Domains (graphs, images) bring tasks and synthetic sets.
 """
 
+from gcond.matching.adam import Adam
 from gcond.matching.augmentation import Augmentation, Plain
 from gcond.matching.batch import Batch, Groups
 from gcond.matching.distance import (
@@ -29,7 +30,6 @@ from gcond.matching.schedule import AllAtOnce, Schedule, Step, Turns
 from gcond.matching.selection import Best, Last, Selection
 from gcond.matching.signal import FunctionalGradient, Gradients, Signal
 from gcond.matching.stream import (
-    Adam,
     Advance,
     Fixed,
     Fresh,

@@ -56,7 +56,7 @@ def _cosine(u: Tensor, v: Tensor, weight: Tensor, eps: float, dim: int) -> tuple
     value = (weight * (1 - dot / q)).sum()
     # Along u the derivative of |u| is u / |u|; at u = 0 it is taken as 0, as autograd does.
     pull = (dot * norm_v / (q * q)) / norm_u.clamp_min(torch.finfo(u.dtype).tiny)
-    return value, weight * (pull * u - v / q)
+    return value, (weight * pull * u).sub_(v * (weight / q))
 
 
 @dataclass(frozen=True)

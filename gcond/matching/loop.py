@@ -7,11 +7,13 @@ r"""The loop of the field, written once.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from gcond.matching.adam import Adam
 from gcond.matching.batch import Batch
 from gcond.matching.run import (
     Moment,
@@ -82,7 +84,7 @@ def match(
             )
             penalty = synthetic.penalty(batch)
             run.losses.append(float(loss) + (0.0 if penalty is None else float(penalty.detach())))
-            _check(run, synthetic, torch.tensor(run.losses[-1]), epoch, outer)
+            _check(run, synthetic, run.losses[-1], epoch, outer)
             if moving:
                 gradients = _gradients(synthetic, seen, pullback(cotangent), penalty, moving)
                 _check(run, synthetic, gradients, epoch, outer)
@@ -131,33 +133,29 @@ def _step(
     synthetic: SyntheticSet,
     gradients: Gradients,
     moving: Sequence[str],
-    optimizers: dict[str, torch.optim.Adam],
+    optimizers: dict[str, Adam],
 ) -> None:
     """One optimiser step of each part whose turn it is."""
     leaves = [leaf for name in moving for leaf in synthetic.parts[name]]
     for leaf, gradient in zip(leaves, gradients, strict=True):
-        leaf.grad = gradient
+        leaf.grad = gradient  # left to look at until the next step
     for name in moving:
-        optimizers[name].step()
+        optimizers[name].step([leaf.grad for leaf in synthetic.parts[name]])
 
 
-def _optimizers(synthetic: SyntheticSet, plan: Plan, run: Progress) -> dict[str, torch.optim.Adam]:
-    made = {
-        name: torch.optim.Adam(leaves, lr=plan.steps[name].lr, fused=True)
-        for name, leaves in synthetic.parts.items()
-    }
+def _optimizers(synthetic: SyntheticSet, plan: Plan, run: Progress) -> dict[str, Adam]:
+    made = {name: Adam(leaves, plan.steps[name].lr) for name, leaves in synthetic.parts.items()}
     for name, saved in run.optimizers.items():
-        made[name].load_state_dict(saved)
+        made[name].restore(saved)
     return made
 
 
 def _set_steps(
-    optimizers: dict[str, torch.optim.Adam], synthetic: SyntheticSet, plan: Plan, epoch: int
+    optimizers: dict[str, Adam], synthetic: SyntheticSet, plan: Plan, epoch: int
 ) -> None:
     """Step sizes as a function of the epoch, so that a resumed run takes the same ones."""
     for name, optimizer in optimizers.items():
-        lr = plan.steps[name].at(epoch, plan.schedule.epochs, synthetic.scales[name])
-        optimizer.param_groups[0]["lr"] = lr
+        optimizer.lr = plan.steps[name].at(epoch, plan.schedule.epochs, synthetic.scales[name])
 
 
 def _keep(task: Task, synthetic: SyntheticSet, plan: Plan, run: Progress) -> None:
@@ -183,15 +181,20 @@ def _notify(observers: Sequence[Observer], moment: Moment) -> None:
 
 
 def _check(
-    run: Progress, synthetic: SyntheticSet, found: Tensor | Gradients, epoch: int, outer: int
+    run: Progress, synthetic: SyntheticSet, found: float | Gradients, epoch: int, outer: int
 ) -> None:
     """Stops a run before a step that would spoil its state."""
-    tensors = (found,) if isinstance(found, Tensor) else found
-    if all(t is None or bool(torch.isfinite(t).all()) for t in tensors):
+    if isinstance(found, float):
+        what, total = "matching loss", found
+    else:
+        # A sum is finite only if all its terms are: one small tensor tells for all of them.
+        sums = [t.sum() for t in found if t is not None]
+        what = "derivative of the matching loss"
+        total = float(torch.stack(sums).sum()) if sums else 0.0
+    if math.isfinite(total):
         return
     if not run.best_state:
         run.best_step, run.best_state = len(run.losses) - 1, state_of(synthetic)
-    what = "matching loss" if isinstance(found, Tensor) else "derivative of the matching loss"
     raise NonFiniteError(
         f"the {what} is not finite in epoch {epoch}, outer step {outer}; lower the step size of "
         f"the features or of the structure. The state of step {run.best_step} is kept",

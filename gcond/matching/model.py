@@ -56,14 +56,13 @@ class Linear:
 
     def draw(self, generator: torch.Generator) -> Theta:
         d, c = self.in_channels, self.out_channels
-        return (
-            uniform((d, c), d, generator, self.like),
-            uniform((c,), d, generator, self.like),
-        )
+        weight = uniform((d, c), d, generator, self.like)
+        # Products with a narrow matrix are several times faster with the long axis last.
+        return weight.T.contiguous().T, uniform((c,), d, generator, self.like)
 
     def __call__(self, theta: Theta, *inputs: Tensor) -> Tensor:
         weight, bias = theta
-        return inputs[0] @ weight + bias
+        return torch.addmm(bias, inputs[0], weight)
 
 
 @dataclass(frozen=True)

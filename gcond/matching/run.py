@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
+from gcond.matching.adam import Adam
 from gcond.matching.augmentation import Augmentation
 from gcond.matching.distance import Distance
 from gcond.matching.model import Model
@@ -51,7 +52,7 @@ class Progress:
 
     epoch: int = 0
     state: State = field(default_factory=dict)
-    optimizers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    optimizers: dict[str, State] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
     scores: dict[int, Score] = field(default_factory=dict)
     best: Score | None = None
@@ -66,11 +67,11 @@ class Moment:
     progress: Progress
     synthetic: SyntheticSet
     plan: Plan
-    optimizers: dict[str, torch.optim.Adam]
+    optimizers: dict[str, Adam]
 
     def snapshot(self) -> Progress:
         """A copy from which the run can be continued bit for bit."""
-        saved = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        saved = {name: optimizer.state() for name, optimizer in self.optimizers.items()}
         return copy.deepcopy(
             replace(self.progress, state=state_of(self.synthetic), optimizers=saved)
         )

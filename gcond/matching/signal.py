@@ -139,9 +139,10 @@ class LinearGradient:
             h_weight, h_bias = cotangent
             with torch.no_grad():
                 t = z @ h_weight + h_bias[:, None]
-                back = p * (t - (p * t).sum(-1, keepdim=True))
-                rows = residual @ h_weight.mT + back @ theta[0].T
-                rows = rows * batch.groups.weight[..., None]
+                weight = batch.groups.weight[..., None]
+                back = weight * p * (t - (p * t).sum(-1, keepdim=True))
+                rows = (weight * residual) @ h_weight.mT
+                rows.view(-1, z.shape[-1]).addmm_(back.flatten(0, 1), theta[0].T)
                 found = batch.groups.scatter(rows, len(batch.y))
                 if batch.rows is None:
                     return (found,)

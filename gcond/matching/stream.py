@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
 
+from gcond.matching.adam import Adam
 from gcond.matching.batch import Batch
 from gcond.matching.model import Model, Theta
 from gcond.matching.signal import Gradients, Signal
@@ -63,7 +62,7 @@ class TrainOnSynthetic:
     lr: float = 0.01
 
     def start(self, model: Model, theta: Theta) -> Learner:
-        return _AdamLearner(Gradients().of(model), Adam(theta, self.lr), on_real=False)
+        return _AdamLearner.start(model, theta, self.lr, on_real=False)
 
 
 @dataclass(frozen=True)
@@ -78,32 +77,7 @@ class TrainOnReal:
     lr: float = 0.01
 
     def start(self, model: Model, theta: Theta) -> Learner:
-        return _AdamLearner(Gradients().of(model), Adam(theta, self.lr), on_real=True)
-
-
-class Adam:
-    """Adam on a tuple of plain tensors, equal to ``torch.optim.Adam`` step by step.
-
-    A model's walk is thousands of tiny steps, where the bookkeeping of an optimiser object
-    costs more than the arithmetic.
-    """
-
-    def __init__(self, theta: Theta, lr: float) -> None:
-        self.theta = tuple(t.clone() for t in theta)
-        self.lr = lr
-        self.steps = 0
-        self._mean = [torch.zeros_like(t) for t in theta]
-        self._square = [torch.zeros_like(t) for t in theta]
-
-    def step(self, gradients: Sequence[Tensor]) -> None:
-        """One step with the defaults ``betas=(0.9, 0.999), eps=1e-8``."""
-        self.steps += 1
-        correction = 1 - 0.9**self.steps
-        root = (1 - 0.999**self.steps) ** 0.5
-        for t, g, m, v in zip(self.theta, gradients, self._mean, self._square, strict=True):
-            m.lerp_(g, 0.1)
-            v.mul_(0.999).addcmul_(g, g, value=0.001)
-            t.addcdiv_(m, (v.sqrt() / root).add_(1e-8), value=-self.lr / correction)
+        return _AdamLearner.start(model, theta, self.lr, on_real=True)
 
 
 @dataclass(frozen=True)
@@ -112,12 +86,17 @@ class _AdamLearner:
     adam: Adam
     on_real: bool
 
+    @staticmethod
+    def start(model: Model, theta: Theta, lr: float, on_real: bool) -> _AdamLearner:
+        copy = [t.clone() for t in theta]
+        return _AdamLearner(Gradients().of(model), Adam(copy, lr), on_real)
+
     def step(self, synthetic: Batch, real: Batch, steps: int) -> Theta:
         batch = (real if self.on_real else synthetic).detach().pooled()
         for _ in range(steps):
-            gradients = self.signal.measure(self.adam.theta, batch)
+            gradients = self.signal.measure(tuple(self.adam.leaves), batch)
             self.adam.step([g[0] for g in gradients])
-        return self.adam.theta
+        return tuple(self.adam.leaves)
 
 
 ROLES = ("model", "real", "init", "adjacency", "validation", "export")

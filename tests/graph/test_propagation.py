@@ -15,6 +15,7 @@ from gcond.graph.propagation import (
     normalise,
     normalise_dense,
     propagate,
+    propagate_dense,
     to_sparse_tensor,
     to_tensor,
 )
@@ -127,6 +128,21 @@ def test_dense_normalisation_of_directed_edges_equals_the_sparse_one():
     adj = torch.sigmoid(normal(7, 7)) * (1 - torch.eye(7, dtype=torch.float64))
     expected = normalise(sp.csr_array(adj.numpy())).toarray()
     assert np.allclose(normalise_dense(adj), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("hops", [0, 1, 2, 3])
+def test_dense_propagation_equals_the_power_of_the_normalised_adjacency(hops):
+    generator = torch.Generator().manual_seed(0)
+    adj = torch.rand(6, 6, generator=generator, dtype=torch.float64).requires_grad_()
+    x = torch.randn(6, 4, generator=generator, dtype=torch.float64).requires_grad_()
+    expected = torch.linalg.matrix_power(normalise_dense(adj), hops) @ x
+    found = propagate_dense(adj, x, hops)
+    assert torch.allclose(found, expected, atol=1e-12)
+    cotangent = torch.randn(6, 4, generator=generator, dtype=torch.float64)
+    wanted = torch.autograd.grad(expected, [adj, x], cotangent, allow_unused=True)
+    given = torch.autograd.grad(found, [adj, x], cotangent)
+    for a, b in zip(given, wanted, strict=True):
+        assert torch.allclose(a, torch.zeros_like(a) if b is None else b, atol=1e-12)
 
 
 def test_dense_normalisation_passes_gradcheck():

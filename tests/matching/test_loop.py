@@ -244,7 +244,7 @@ def test_resuming_leaves_the_snapshot_as_it_is():
     match(real_rows(), synthetic_rows(), plan(), seed=0, progress=kept[1])
     assert (kept[1].epoch, len(kept[1].losses)) == (1, 3)
     assert torch.equal(kept[1].state["features.0"], state)
-    assert int(kept[1].optimizers["features"]["state"][0]["step"]) == 3
+    assert int(kept[1].optimizers["features"]["steps.0"]) == 3
 
 
 def test_a_snapshot_does_not_follow_the_run():

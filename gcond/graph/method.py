@@ -132,7 +132,7 @@ class GraphMethod:
         if self.settle:
             x = settled(x, structure, self.model.num_layers)
         groups = self.grouping.partition(y, counts, x.dtype)
-        return SyntheticGraph(x, y, structure, self.model, groups, scale)
+        return SyntheticGraph(x, y, len(counts), structure, self.model, groups, scale)
 
     def plan(self, in_channels: int, out_channels: int, like: Tensor) -> Plan:
         """The method as the loop reads it, for given widths."""

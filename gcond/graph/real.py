@@ -8,7 +8,7 @@ from torch import Tensor
 from gcond.graph.sources import Source
 from gcond.graph.synthetic import SyntheticGraph
 from gcond.graph.validation import Validation
-from gcond.matching import Batch, Grouping, Groups, Score, SyntheticSet
+from gcond.matching import Batch, Grouping, Groups, Score, SyntheticSet, targets
 
 
 class RealNodes:
@@ -40,8 +40,10 @@ class RealNodes:
         self.take = sizes.clamp_max(batch_size)
         self.sizes, self.sampled = sizes, bool((sizes > batch_size).any())
         self.owner = torch.repeat_interleave(torch.arange(len(sizes)), self.take)
-        self.y = y[self.members[self.first[self.owner]]]
-        self.groups: Groups = grouping.partition(self.y, counts, torch.float32)
+        labels = y[self.members[self.first[self.owner]]]
+        self.groups: Groups = grouping.partition(labels, counts, torch.float32)
+        # As distributions once, and not at every step.
+        self.targets = targets(labels, len(counts), torch.float32)
         self.whole = None if self.sampled else self._batch(self.members)
 
     def real(self, generator: torch.Generator) -> Batch:
@@ -58,4 +60,4 @@ class RealNodes:
 
     def _batch(self, rows: Tensor) -> Batch:
         inputs, counted = self.source.take(rows, torch.float32)
-        return Batch(inputs, self.y, self.groups, counted)
+        return Batch(inputs, self.targets, self.groups, counted)

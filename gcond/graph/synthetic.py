@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gcond.graph.adjacency import Structure
 from gcond.graph.models import Matcher
-from gcond.matching import Batch, Groups
+from gcond.matching import Batch, Groups, targets
 
 
 class SyntheticGraph:
@@ -18,6 +18,7 @@ class SyntheticGraph:
     Args:
         x: Initial features ``[n, d]``.
         y: Labels ``[n]``, fixed.
+        num_classes: Number of classes.
         structure: Learned tensors of the adjacency.
         matcher: The model the set is decoded for.
         groups: How its rows are grouped in the objective.
@@ -28,6 +29,7 @@ class SyntheticGraph:
         self,
         x: Tensor,
         y: Tensor,
+        num_classes: int,
         structure: Structure,
         matcher: Matcher,
         groups: Groups,
@@ -35,6 +37,7 @@ class SyntheticGraph:
     ) -> None:
         self.x = x.detach().clone().requires_grad_()
         self.y = y
+        self.targets = targets(y, num_classes, x.dtype)
         self.structure = structure
         self.matcher = matcher
         self.groups = groups
@@ -47,7 +50,7 @@ class SyntheticGraph:
 
     def decode(self) -> Batch:
         """The graph as the matching model sees it."""
-        return Batch(self.matcher.view(self.x, self.structure(self.x)), self.y, self.groups)
+        return Batch(self.matcher.view(self.x, self.structure(self.x)), self.targets, self.groups)
 
     def penalty(self, batch: Batch) -> Tensor | None:
         return None

@@ -5,7 +5,7 @@ Imports torch and nothing else. Domains (graphs, images) bring tasks and synthet
 
 from gcond.matching.adam import Adam
 from gcond.matching.augmentation import Augmentation, Plain
-from gcond.matching.batch import Batch, Groups
+from gcond.matching.batch import Batch, Groups, targets
 from gcond.matching.distance import (
     CosinePerUnit,
     Distance,
@@ -89,4 +89,5 @@ __all__ = [
     "match",
     "restore",
     "state_of",
+    "targets",
 ]

@@ -127,8 +127,7 @@ class LinearGradient:
 
     def measure(self, theta: Theta, batch: Batch) -> Signature:
         with torch.no_grad():
-            z, residual, _ = self._forward(theta, batch)
-            return self._signature(z, residual, batch)
+            return self._signature(*self._forward(theta, batch)[:2], batch)
 
     def trace(self, theta: Theta, batch: Batch) -> tuple[Signature, Pullback]:
         with torch.no_grad():
@@ -137,11 +136,12 @@ class LinearGradient:
 
         def pullback(cotangent: Signature) -> tuple[Tensor, ...]:
             h_weight, h_bias = cotangent
+            gather, weight = batch.groups.gather, batch.groups.weight[..., None]
             with torch.no_grad():
-                t = z @ h_weight + h_bias[:, None]
-                weight = batch.groups.weight[..., None]
-                back = weight * p * (t - (p * t).sum(-1, keepdim=True))
-                rows = (weight * residual) @ h_weight.mT
+                t = gather(z) @ h_weight + h_bias[:, None]
+                q = gather(p)
+                back = weight * q * (t - (q * t).sum(-1, keepdim=True))
+                rows = (weight * gather(residual)) @ h_weight.mT
                 rows.view(-1, z.shape[-1]).addmm_(back.flatten(0, 1), theta[0].T)
                 found = batch.groups.scatter(rows, len(batch.y))
                 if batch.rows is None:
@@ -151,16 +151,15 @@ class LinearGradient:
         return signature, pullback
 
     def _forward(self, theta: Theta, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Rows that count, their residuals and probabilities."""
         z = batch.counted(batch.inputs[0])
         p = self.model(theta, z).softmax(-1)
-        y = targets(batch.y, p.shape[-1], p.dtype)
-        gather = batch.groups.gather
-        return gather(z), gather(p - y), gather(p)
+        return z, p - targets(batch.y, p.shape[-1], p.dtype), p
 
     @staticmethod
     def _signature(z: Tensor, residual: Tensor, batch: Batch) -> Signature:
-        weighted = residual * batch.groups.weight[..., None]
-        return _product(z, weighted), weighted.sum(1)
+        weighted = batch.groups.gather(residual) * batch.groups.weight[..., None]
+        return _product(batch.groups.gather(z), weighted), weighted.sum(1)
 
 
 @dataclass(frozen=True)

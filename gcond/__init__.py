@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gcond.condensation import condense
     from gcond.condensed import Condensed
-    from gcond.datasets import list_datasets, load_dataset
+    from gcond.datasets import NodeData, list_datasets, load_dataset
     from gcond.evaluation import Evaluation, evaluate, fit
     from gcond.methods import get_method, list_methods
 
@@ -25,11 +25,13 @@ _HOMES = {
     "list_datasets": "gcond.datasets",
     "list_methods": "gcond.methods",
     "load_dataset": "gcond.datasets",
+    "NodeData": "gcond.datasets",
 }
 
 __all__ = [
     "Condensed",
     "Evaluation",
+    "NodeData",
     "condense",
     "evaluate",
     "fit",

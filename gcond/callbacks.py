@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from gcond.condensed import checkpoint
 from gcond.matching import Moment
+
+EVERY = 30.0
+"""Most seconds between two checkpoints, where epochs are shorter than that."""
 
 
 class ProgressBar:
@@ -30,6 +36,26 @@ class ProgressBar:
         self._bar.refresh()
         if run.epoch == schedule.epochs:
             self._bar.close()
+
+
+class Checkpoint:
+    """Writes the run to a file every 30 seconds, when its start is chosen, and when it ends.
+
+    Args:
+        path: The file.
+        key: What the run is; a resume with another key is refused.
+    """
+
+    def __init__(self, path: Path, key: checkpoint.Key) -> None:
+        self.path, self.key = path, key
+        self._written: float | None = None
+
+    def __call__(self, moment: Moment) -> None:
+        now = time.monotonic()
+        last = moment.progress.epoch == moment.plan.schedule.epochs
+        if last or self._written is None or now - self._written >= EVERY:
+            checkpoint.write(self.path, self.key, moment.snapshot())
+            self._written = now
 
 
 def in_terminal() -> bool:

@@ -28,8 +28,11 @@ def condense(
     seed: int = 0,
     setting: Literal["transductive", "inductive"] = "transductive",
     normalize: Literal["auto", "row", "standard", "none"] = "auto",
+    split: int = 0,
     root: Path | None = None,
     out: Path | None = None,
+    resume: bool = False,
+    compact: bool = False,
     evaluate: bool = False,
     seeds: int = 5,
 ) -> None:
@@ -44,34 +47,55 @@ def condense(
         seed: Everything random derives from it.
         setting: Whether training sees the whole graph.
         normalize: Preprocessing of the features.
+        split: Number of the split, where the data brings several.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
-        out: File to write, for example cora.safetensors.
+        out: File to write, for example cora.safetensors; while the run lasts it can be
+            continued from cora.checkpoint.safetensors beside it.
+        resume: Continue the run that was interrupted.
+        compact: Store half precision, and no edges below 0.01.
         evaluate: Train GCNs on the result and print a table with baselines.
         seeds: Number of GCNs for the table.
     """
     import gcond
 
+    checkpoint = None if out is None else out.with_suffix(".checkpoint.safetensors")
     if out is not None and not out.parent.is_dir():
         raise ValueError(f"the folder {out.parent} of --out does not exist; create it first")
-    small = gcond.condense(
-        dataset,
-        ratio,
-        num_nodes=num_nodes,
-        per_class=per_class,
-        method=method,
-        seed=seed,
-        setting=setting,
-        normalize=normalize,
-        root=root,
-    )
+    if out is not None and out.is_dir():
+        raise ValueError(f"--out {out} is a folder; name a file in it")
+    if resume and out is None:
+        raise ValueError("--resume needs --out, the file of the run to continue")
+    if seeds < 1:
+        raise ValueError(f"--seeds must be at least 1, got {seeds}")
+    try:
+        small = gcond.condense(
+            dataset,
+            ratio,
+            num_nodes=num_nodes,
+            per_class=per_class,
+            method=method,
+            seed=seed,
+            setting=setting,
+            normalize=normalize,
+            split=split,
+            root=root,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
+    except KeyboardInterrupt:
+        if checkpoint is not None and checkpoint.exists():
+            _complain(f"the run so far is in {checkpoint}; the same command with --resume goes on")
+        raise
+    small = small.compact() if compact else small
     _say(repr(small))
     if small.history.steps:
         _say(
             f"{small.history.steps} matching steps, step {small.history.selected_step} selected "
             f"on validation, {small.seconds:.1f} s, {small.edge_index.shape[1]} weighted edges"
         )
-    if out is not None:
+    if out is not None and checkpoint is not None:
         small.save(out)
+        checkpoint.unlink(missing_ok=True)
         _say(f"written to {out}")
     if evaluate:
         _say("\n" + gcond.evaluate(small, seeds=seeds, root=root).table())
@@ -129,10 +153,13 @@ def main(arguments: list[str] | None = None) -> int:
             commands, prog="gcond", description=DESCRIPTION, args=arguments
         )
     except (ValueError, TypeError, FileNotFoundError) as error:
-        print(f"gcond: {error}", file=sys.stderr)
+        _complain(str(error))
         return 2
+    except (ArithmeticError, OSError) as error:
+        _complain("; ".join([str(error), *getattr(error, "__notes__", [])]))
+        return 1
     except KeyboardInterrupt:
-        print("gcond: interrupted", file=sys.stderr)
+        _complain("interrupted")
         return 130
     return 0
 
@@ -141,6 +168,10 @@ def _list(table: dict[str, str]) -> None:
     width = max(map(len, table))
     for name, text in table.items():
         _say(f"{name:{width}}  {text}")
+
+
+def _complain(text: str) -> None:
+    print(f"gcond: {text}", file=sys.stderr, flush=True)
 
 
 def _say(text: str) -> None:

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from gcond import budget, config
-from gcond.callbacks import ProgressBar, in_terminal
+from gcond.callbacks import Checkpoint, ProgressBar, in_terminal
 from gcond.condensed import Condensed, History, Source, edges_of, versions
+from gcond.condensed.checkpoint import read as read_checkpoint
 from gcond.datasets import as_task
+from gcond.matching import NonFiniteError
 from gcond.methods import get_method
 
 if TYPE_CHECKING:
-    from gcond.graph.outcome import Method
+    from gcond.graph.outcome import Method, Outcome
     from gcond.graph.preprocess import Normalisation
-    from gcond.graph.task import Setting
-    from gcond.matching import Observer
+    from gcond.graph.task import NodeTask, Setting
+    from gcond.matching import Observer, Progress
 
 log = logging.getLogger("gcond")
 
@@ -41,6 +43,8 @@ def condense(
     root: str | Path | None = None,
     progress: bool | None = None,
     observers: Sequence[Observer] = (),
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
 ) -> Condensed:
     r"""Learns a small synthetic graph such that a GNN trained on it performs like one trained on
     the whole.
@@ -49,8 +53,9 @@ def condense(
     most purposes.
 
     Args:
-        dataset: A name (``"cora"``), a PyG ``Dataset`` with one graph, or a PyG ``Data`` with
-            ``x, edge_index, y`` and masks. It is not changed.
+        dataset: A name (``"cora"``), a PyG ``Dataset`` with one graph, a PyG ``Data`` with
+            ``x, edge_index, y`` and masks, a networkx graph with such attributes, or
+            :class:`gcond.NodeData` from arrays. It is not changed.
         ratio: Synthetic nodes / nodes of the graph (of the training graph when inductive);
             ``max(C, floor(ratio * N + 0.5))`` nodes. The default size is ``ratio=0.01``.
         num_nodes: The number of synthetic nodes itself.
@@ -68,14 +73,22 @@ def condense(
         root: Folder of the datasets, for names; then ``$GCOND_ROOT``, then PyG's home.
         progress: Show a progress bar; by default in a terminal.
         observers: Called at the start and after every epoch of a learned method.
+        checkpoint: A file that an interrupted run can be continued from. It is written when the
+            start is chosen, every 30 seconds between epochs, and at the end, and it is left there.
+        resume: Continue the run in ``checkpoint``, bit for bit as if it had not been interrupted;
+            where there is no such file yet, the run begins.
 
     Returns:
         The condensed dataset; ``.data`` is a PyG ``Data``.
 
     Raises:
         TypeError: The dataset is of an unknown kind.
-        ValueError: The dataset, the size or the method cannot be used; nothing was done yet.
-        NonFiniteError: The objective became infinite or undefined.
+        ValueError: The dataset, the size, the method or the checkpoint cannot be used; nothing
+            was done yet.
+        FileNotFoundError: A dataset's files, or the folder of the checkpoint, are not there.
+        NonFiniteError: The objective became infinite or undefined. ``error.kept`` is the last
+            good state as a :class:`Condensed`; with a checkpoint it is saved beside it as
+            ``NAME.last-good.safetensors``.
 
     Example:
         >>> import gcond
@@ -83,7 +96,8 @@ def condense(
         >>> small.num_nodes
         18
     """
-    chosen = get_method(method) if isinstance(method, str) else method or get_method("gcond")
+    chosen = _method(method)
+    _check(seed, checkpoint, resume)
     task = as_task(dataset, root=root, setting=setting, normalize=normalize, split=split)
     if num_graphs is not None:
         raise ValueError(
@@ -95,6 +109,14 @@ def condense(
     )
     even = balanced or per_class is not None
     counts = budget.allocate(total, task.train_counts, balanced=even)
+    watching = list(observers)
+    if in_terminal() if progress is None else progress:
+        watching.append(ProgressBar())
+    begun = None
+    if checkpoint is not None:
+        path, key = Path(checkpoint), _key(task, chosen, seed, counts)
+        begun = _begun(path, key, resume)
+        watching.append(Checkpoint(path, key))
     log.info(
         "%s: %d -> %d nodes (%s), %s, cpu",
         task.name,
@@ -103,11 +125,81 @@ def condense(
         _per_class(counts),
         chosen.describe(),
     )
-    shown = in_terminal() if progress is None else progress
-    watching = [*observers, ProgressBar()] if shown else list(observers)
     began = time.perf_counter()
-    outcome = chosen.run(task, torch.tensor(counts), seed=seed, observers=watching)
-    seconds = time.perf_counter() - began
+
+    def result(outcome: Outcome) -> Condensed:
+        return _result(outcome, task, chosen, seed, time.perf_counter() - began)
+
+    try:
+        outcome = chosen.run(
+            task, torch.tensor(counts), seed=seed, observers=watching, progress=begun
+        )
+    except NonFiniteError as error:
+        if error.kept is not None:
+            error.kept = result(error.kept)
+            if checkpoint is not None:
+                kept = Path(checkpoint).with_suffix(".last-good.safetensors")
+                error.kept.save(kept)
+                error.add_note(f"the last good state is in {kept}")
+        raise
+    return result(outcome)
+
+
+def _method(method: str | Method | None) -> Method:
+    if method is None or isinstance(method, str):
+        return get_method(method or "gcond")
+    if isinstance(method, type) or not callable(getattr(method, "run", None)):
+        raise TypeError(
+            f"method must be a name or a method value such as gcond.get_method('gcond'), got "
+            f"{method!r:.80}"
+        )
+    return method
+
+
+def _check(seed: object, checkpoint: str | Path | None, resume: bool) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
+        raise ValueError(f"seed must be a whole number of at most 64 bits, got {seed!r}")
+    if checkpoint is None:
+        if resume:
+            raise ValueError("resume=True needs checkpoint=, the file of the run to continue")
+        return
+    path = Path(checkpoint)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"the folder {path.parent} of checkpoint= does not exist")
+    if path.is_dir():
+        raise ValueError(f"checkpoint={str(path)!r} is a folder; name a file in it")
+    if path.exists() and not resume:
+        raise ValueError(
+            f"{path} holds a run already; continue it with resume (--resume), or delete the file"
+        )
+
+
+def _key(task: NodeTask, method: Method, seed: int, counts: list[int]) -> dict[str, Any]:
+    """What a run is, as plain data."""
+    return {
+        "data": task.fingerprint,
+        "setting": task.setting,
+        "preprocess": task.preprocess.kind,
+        "config": config.to_plain(method),
+        "seed": seed,
+        "counts": counts,
+    }
+
+
+def _begun(path: Path, key: dict[str, Any], resume: bool) -> Progress | None:
+    if not resume:
+        return None
+    if not path.exists():
+        log.info("there is no %s to resume from; the run begins", path)
+        return None
+    found = read_checkpoint(path, key)
+    log.info("%s: continuing after epoch %d", path, found.epoch)
+    return found
+
+
+def _result(
+    outcome: Outcome, task: NodeTask, method: Method, seed: int, seconds: float
+) -> Condensed:
     edge_index, edge_weight = edges_of(outcome.adj, outcome.x)
     run = outcome.progress
     return Condensed(
@@ -116,7 +208,7 @@ def condense(
         edge_weight=edge_weight,
         y=outcome.y,
         source=Source.of(task),
-        config=config.to_plain(chosen),
+        config=config.to_plain(method),
         seed=seed,
         history=History(
             tuple(run.losses),

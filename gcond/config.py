@@ -61,7 +61,10 @@ def from_plain(plain: Plain, types: Mapping[str, type]) -> Any:
         if unknown:
             raise ValueError(f"{name} has no field {sorted(unknown)[0]!r}; it has {sorted(known)}")
         values = {k: from_plain(v, types) for k, v in plain.items() if k != "type"}
-        return types[name](**values)
+        try:
+            return types[name](**values)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} cannot be made of its stored fields: {error}") from error
     if isinstance(plain, list):
         return tuple(from_plain(item, types) for item in plain)
     return plain

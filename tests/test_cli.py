@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 from gcond.cli import main
 
 
@@ -32,21 +30,3 @@ def test_lists(capsys):
     assert "doscond-x" in capsys.readouterr().out
     assert main(["datasets"]) == 0
     assert "pubmed" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["condense", "digit"], "did you mean 'digits'"),
-        (["condense", "digits", "--method", "gcondx"], "did you mean 'gcond"),
-        (["condense", "digits", "--ratio", "0.1", "--num-nodes", "20"], "one size"),
-        (["condense", "digits", "--ratio", "0"], "ratio must be"),
-        (["condense", "digits", "--out", "nowhere/at/all.safetensors"], "--out does not exist"),
-        (["evaluate", "nothing.safetensors"], "no file nothing.safetensors"),
-    ],
-)
-def test_wrong_input_is_one_line_and_exit_code_two(arguments, message, capsys):
-    assert main(arguments) == 2
-    shown = capsys.readouterr().err
-    assert message in shown
-    assert len(shown.strip().splitlines()) == 1

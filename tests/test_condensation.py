@@ -1,8 +1,11 @@
 """The verb and its result."""
 
+import json
 import logging
 from dataclasses import replace
 
+import networkx as nx
+import numpy as np
 import pytest
 import torch
 from torch_geometric.nn import GCNConv
@@ -102,16 +105,58 @@ def test_save_and_load_give_back_everything(example, quick, tmp_path):
     assert again.source == small.source
     assert torch.equal(again.x, small.x)
     assert torch.equal(again.edge_weight, small.edge_weight)
-    assert [path.name for path in tmp_path.iterdir()] == ["small.safetensors"]
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == ["small.log.json", "small.safetensors"]
+    assert json.loads((tmp_path / "small.log.json").read_text())["seconds"] == small.seconds
+    again.save(tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == (
+        tmp_path / "small.safetensors"
+    ).read_bytes()
+    assert not (tmp_path / "again.log.json").exists()
 
 
-def test_files_that_are_not_ours_are_refused(tmp_path):
-    path = tmp_path / "x.safetensors"
-    with pytest.raises(FileNotFoundError, match="no file"):
-        gcond.Condensed.load(path)
-    path.write_bytes(b"not a file of this kind")
-    with pytest.raises(ValueError, match="not a condensed dataset"):
-        gcond.Condensed.load(path)
+def test_networkx_out_and_in_again(example, quick):
+    small = gcond.condense(example, num_nodes=9, method=quick)
+    graph = small.to_networkx()
+    assert graph.number_of_nodes() == 9
+    assert graph.number_of_edges() == small.edge_index.shape[1] / 2
+    adj = torch.tensor(nx.to_numpy_array(graph), dtype=torch.float32)
+    assert torch.equal(adj, small.adjacency)
+    assert [graph.nodes[i]["y"] for i in graph] == small.data.y.tolist()
+    assert np.allclose(graph.nodes[3]["x"], small.x[3])
+
+
+def test_compact_storage_is_smaller_and_works_like_any_other(example, quick, tmp_path):
+    small = gcond.condense(example, num_nodes=9, method=quick)
+    compact = small.compact(threshold=0.0)
+    assert compact.nbytes < 0.5 * small.nbytes
+    assert compact.data.x.dtype == torch.float32
+    assert torch.allclose(compact.data.x, small.data.x, rtol=1e-3, atol=1e-3)
+    assert torch.allclose(compact.adjacency, small.adjacency, atol=1e-3)
+    compact.save(tmp_path / "compact.safetensors")
+    again = gcond.Condensed.load(tmp_path / "compact.safetensors")
+    assert again.x.dtype == torch.float16
+    assert again.nbytes == compact.nbytes
+    full, rounded = (
+        gcond.evaluate(s, example, seeds=2, baselines=()).rows[0] for s in (small, again)
+    )
+    assert abs(full.mean - rounded.mean) < 5
+    assert rounded.nbytes == compact.nbytes
+    assert isinstance(gcond.fit(again, "GCN"), torch.nn.Module)
+    weights = small.edge_weight.sort().values
+    dropped = small.compact(threshold=float(weights[len(weights) // 2]), half=False)
+    assert 0 < dropped.edge_index.shape[1] < small.edge_index.shape[1]
+    assert torch.equal(dropped.x, small.x)
+
+
+def test_a_set_of_another_split_is_evaluated_on_that_split(example):
+    other = example.clone()
+    for name in ("train_mask", "val_mask", "test_mask"):
+        other[name] = torch.stack([example[name], example[name].roll(1)], 1)
+    other.train_mask[:, 1] |= ~(other.val_mask[:, 1] | other.test_mask[:, 1])
+    small = gcond.condense(other, num_nodes=6, method="random", split=1)
+    assert small.source.split == 1
+    assert gcond.evaluate(small, other, seeds=1, baselines=()).mean > 0
 
 
 def test_another_seed_gives_another_result_and_the_same_seed_the_same(example, quick):

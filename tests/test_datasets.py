@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from torch_geometric.data import Data
 
 import gcond
 from gcond.datasets import as_task, load_dataset
-from gcond.testing import example_graph
 
 
 def test_digits_need_no_files_and_have_a_stratified_split():
@@ -85,27 +83,6 @@ def test_sparse_features_stay_sparse(example):
     assert abs(as_task(example).x - dense.x).max() < 1e-7
 
 
-def test_adj_t_as_torch_csr_equals_edge_index(example):
-    n = example.num_nodes
-    row, col = example.edge_index
-    adj_t = torch.sparse_coo_tensor(
-        torch.stack([col, row]), torch.ones(len(row)), (n, n)
-    ).to_sparse_csr()
-    other = example.clone()
-    del other.edge_index
-    other.adj_t = adj_t
-    assert as_task(other).fingerprint == as_task(example).fingerprint
-
-
-def test_adj_t_as_torch_sparse_equals_edge_index(example):
-    torch_sparse = pytest.importorskip("torch_sparse", reason="torch-sparse is not installed")
-    row, col = example.edge_index
-    other = example.clone()
-    del other.edge_index
-    other.adj_t = torch_sparse.SparseTensor(row=col, col=row, sparse_sizes=(example.num_nodes,) * 2)
-    assert as_task(other).fingerprint == as_task(example).fingerprint
-
-
 def test_inductive_graphs_are_induced_by_their_nodes(example):
     task = as_task(example, setting="inductive")
     assert task.num_nodes == int(example.train_mask.sum())
@@ -128,68 +105,3 @@ def test_without_validation_nodes_the_last_step_is_kept(example):
     with pytest.warns(UserWarning, match="validation"):
         small = gcond.condense(example, num_nodes=6, method="doscond-x")
     assert small.history.selected_step == small.history.steps > 0
-
-
-def broken(**changes):
-    data = example_graph()
-    for key, value in changes.items():
-        data[key] = value(data) if callable(value) else value
-    return data
-
-
-def _without(name):
-    data = example_graph()
-    del data[name]
-    return data
-
-
-BAD = {
-    "no x": (lambda: _without("x"), "no x"),
-    "no y": (lambda: _without("y"), "no y"),
-    "no edges field": (lambda: _without("edge_index"), "edge_index"),
-    "no train mask": (lambda: _without("train_mask"), "train_mask"),
-    "no test mask": (lambda: _without("test_mask"), "test_mask"),
-    "flat x": (lambda: broken(x=lambda d: d.x[:, 0]), r"x must have shape"),
-    "nan": (lambda: broken(x=lambda d: d.x.log()), "NaN or infinite"),
-    "edge shape": (lambda: broken(edge_index=lambda d: d.edge_index.T), r"\[2, E\]"),
-    "edge dtype": (lambda: broken(edge_index=lambda d: d.edge_index.float()), "integers"),
-    "edge range": (lambda: broken(edge_index=lambda d: d.edge_index + 200), "0 to 239"),
-    "weights": (lambda: broken(edge_weight=torch.ones(3)), "3 entries"),
-    "negative weights": (
-        lambda: broken(edge_weight=lambda d: -torch.ones(d.num_edges)),
-        "not negative",
-    ),
-    "labels": (lambda: broken(y=lambda d: d.y[:5]), "one label for each"),
-    "mask shape": (lambda: broken(train_mask=torch.ones(5, dtype=torch.bool)), "train_mask"),
-    "mask dtype": (lambda: broken(train_mask=lambda d: d.train_mask.long()), "boolean"),
-    "overlap": (lambda: broken(val_mask=lambda d: d.train_mask), "must not overlap"),
-    "empty": (lambda: broken(train_mask=lambda d: d.train_mask & False), "marks no node"),
-    "absent class": (
-        lambda: broken(train_mask=lambda d: d.train_mask & (d.y != 1)),
-        r"classes \[1\] have no training node",
-    ),
-    "unlabelled": (lambda: broken(y=lambda d: d.y - 1), "no label"),
-    "fractions": (lambda: broken(y=lambda d: d.y + 0.5), "class numbers"),
-    "one class": (lambda: broken(y=lambda d: d.y * 0), "one class only"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_graphs_are_refused_before_any_work(case):
-    make, message = BAD[case]
-    with pytest.raises(ValueError, match=message):
-        as_task(make())
-
-
-def test_other_refusals(example):
-    with pytest.raises(ValueError, match="did you mean 'cora'"):
-        load_dataset("coora")
-    with pytest.raises(TypeError, match="dict"):
-        as_task({})
-    with pytest.raises(ValueError, match="2 graphs"):
-        as_task([example, example])
-    with pytest.raises(ValueError, match="'sideways'"):
-        as_task(example, setting="sideways")
-    with pytest.raises(ValueError, match="unknown normalisation 'l2'"):
-        as_task(example, normalize="l2")
-    assert isinstance(example, Data)

@@ -1,52 +1,44 @@
-"""The file of a condensed set: safetensors with a JSON header."""
+"""The file of a condensed node set, and the check that one is what it says."""
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
+import re
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from gcond import config
+from gcond.condensed import container
+from gcond.condensed.container import FileError, number, whole
 from gcond.condensed.provenance import History, Source
-from gcond.graph.preprocess import Preprocess
+from gcond.graph.preprocess import KINDS, Preprocess
 
 if TYPE_CHECKING:
     from gcond.condensed.result import Condensed
 
-FORMAT = 1
+KIND = "nodes"
+_FLOATS = (torch.float32, torch.float16)
+_WHOLE = (torch.int64, torch.int32, torch.int16)
 
 
 def write(condensed: Condensed, path: Path) -> None:
     """Writes the file, whole or not at all; the same set gives the same bytes."""
-    from safetensors.torch import save
-
+    source = condensed.source
     header = {
-        "format": FORMAT,
-        "kind": "nodes",
-        "source": {
-            **asdict(condensed.source),
-            "preprocess": config.to_plain(condensed.source.preprocess),
-        },
+        "source": {**asdict(source), "preprocess": config.to_plain(source.preprocess)},
         "config": condensed.config,
         "seed": condensed.seed,
         "scores": condensed.history.scores,
         "selected_step": condensed.history.selected_step,
         "versions": condensed.versions,
     }
-    tensors = {
-        "x": condensed.x.contiguous(),
-        "edge_index": condensed.edge_index.contiguous(),
-        "edge_weight": condensed.edge_weight.contiguous(),
-        "y": condensed.y.contiguous(),
-        "losses": torch.tensor(condensed.history.losses, dtype=torch.float64),
-    }
-    content = save(tensors, {"gcond": json.dumps(header, sort_keys=True)})
-    _replace(path, content)
+    tensors = {name: getattr(condensed, name) for name in ("x", "edge_index", "edge_weight", "y")}
+    losses = torch.tensor(condensed.history.losses, dtype=torch.float64)
+    container.write(path, KIND, header, {**tensors, "losses": losses})
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -54,44 +46,109 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is not a condensed dataset, or of a newer format.
+        ValueError: The file is not a condensed dataset, damaged, or of a newer format.
     """
-    from safetensors import SafetensorError, safe_open
-
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; gcond condense --out writes one")
+    header, tensors = container.read(path, KIND)
     try:
-        with safe_open(str(path), "pt") as file:
-            header = json.loads((file.metadata() or {})["gcond"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a condensed dataset of gcond ({error})") from error
-    if header["format"] > FORMAT:
-        raise ValueError(
-            f"{path} has format {header['format']}, this version reads up to {FORMAT}; "
-            "upgrade gcond"
-        )
-    source = header["source"]
-    preprocess = config.from_plain(source["preprocess"], {"Preprocess": Preprocess})
-    labels = tuple(source["label_names"])
-    losses = tuple(tensors.pop("losses").tolist())
-    scores = {int(step): score for step, score in header["scores"].items()}
+        return _fields(header, tensors)
+    except FileError as error:
+        raise FileError(f"{path} is no valid condensed dataset: {error}") from None
+
+
+def _fields(header: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
+    source = _source(_entry(header, "source", dict, "an object"))
+    _check_tensors(tensors, source)
+    configuration = _entry(header, "config", dict, "an object")
+    if not isinstance(configuration.get("name"), str):
+        raise FileError("the configuration has no name")
+    scores = _entry(header, "scores", dict, "an object")
+    for step, score in scores.items():
+        if not re.fullmatch(r"\d{1,18}", step) or not number(score):
+            raise FileError(f"scores has the entry {step!r:.40}: {score!r:.40}")
+    versions = _entry(header, "versions", dict, "an object")
+    if not all(isinstance(v, str) for v in versions.values()):
+        raise FileError("versions must be texts")
+    _that(whole(header.get("seed"), -(2**63)), "seed must be a whole number")
+    _that(whole(header.get("selected_step")), "selected_step must be a whole number")
+    losses = tuple(tensors["losses"].tolist())
+    kept = {int(step): float(score) for step, score in scores.items()}
     return {
         **{name: tensors[name] for name in ("x", "edge_index", "edge_weight", "y")},
-        "source": Source(**{**source, "preprocess": preprocess, "label_names": labels}),
-        "config": header["config"],
+        "source": source,
+        "config": configuration,
         "seed": header["seed"],
-        "history": History(losses, scores, header["selected_step"]),
-        "versions": header["versions"],
+        "history": History(losses, kept, header["selected_step"]),
+        "versions": versions,
     }
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Writes beside the target and renames, so that a file is there whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(content)
+def _source(found: dict[str, Any]) -> Source:
+    rules: dict[str, Callable[[Any], bool]] = {
+        "name": lambda v: isinstance(v, str),
+        "num_nodes": lambda v: whole(v, 1),
+        "num_features": lambda v: whole(v, 1),
+        "label_names": lambda v: (
+            isinstance(v, list)
+            and len(v) > 1
+            and all(whole(name, -(2**63)) for name in v)
+            and len(set(v)) == len(v)
+        ),
+        "setting": lambda v: v in ("transductive", "inductive"),
+        "fingerprint": lambda v: isinstance(v, str) and bool(re.fullmatch("[0-9a-f]{64}", v)),
+        "preprocess": lambda v: isinstance(v, dict),
+        "nbytes": whole,
+        "split": whole,
+    }
+    for name, valid in rules.items():
+        _that(name in found and valid(found[name]), f"source has no valid {name}")
+    _that(found.keys() == rules.keys(), f"source has unknown fields: {found.keys() - rules.keys()}")
+    preprocess = _preprocess(found["preprocess"], found["num_features"])
+    labels = tuple(found["label_names"])
+    return Source(**{**found, "preprocess": preprocess, "label_names": labels})
+
+
+def _preprocess(plain: dict[str, Any], width: int) -> Preprocess:
     try:
-        os.replace(file.name, path)  # noqa: PTH105 - atomic within a folder
-    except OSError:
-        Path(file.name).unlink(missing_ok=True)
-        raise
+        found = config.from_plain(plain, {"Preprocess": Preprocess})
+    except ValueError as error:
+        raise FileError(str(error)) from None
+    _that(isinstance(found, Preprocess) and found.kind in KINDS, "preprocess has no valid kind")
+    for values in (found.mean, found.std):
+        wanted = width if found.kind == "standard" else 0
+        fits = isinstance(values, tuple) and len(values) == wanted and all(map(number, values))
+        _that(fits, f"preprocess must have {wanted} means and deviations")
+    _that(all(value > 0 for value in found.std), "deviations must be positive")
+    kept: Preprocess = found
+    return kept
+
+
+def _check_tensors(tensors: dict[str, Tensor], source: Source) -> None:
+    wanted = {"x", "edge_index", "edge_weight", "y", "losses"}
+    _that(tensors.keys() == wanted, f"it holds the tensors {sorted(tensors)}")
+    x, y, edges = tensors["x"], tensors["y"], tensors["edge_index"]
+    weight, losses = tensors["edge_weight"], tensors["losses"]
+    n, classes = len(y) if y.dim() else 0, len(source.label_names)
+    _that(y.dim() == 1 and n > 0 and y.dtype in _WHOLE, "y must be a list of class numbers")
+    _that(bool((y >= 0).all()) and bool((y < classes).all()), "y names classes it does not have")
+    _that(x.shape == (n, source.num_features) and x.dtype in _FLOATS, f"x has shape {x.shape}")
+    _that(edges.dim() == 2 and len(edges) == 2 and edges.dtype in _WHOLE, "edge_index is no list")
+    inside = bool((edges >= 0).all()) and bool((edges < n).all())
+    _that(inside, f"edge_index names nodes beyond the {n} it has")
+    _that(weight.shape == edges.shape[1:] and weight.dtype in _FLOATS, "edge_weight does not fit")
+    _that(losses.dim() == 1 and losses.dtype == torch.float64, "losses must be a list")
+    for name in ("x", "edge_weight", "losses"):
+        _that(bool(torch.isfinite(tensors[name]).all()), f"{name} is not finite")
+    _that(bool((weight >= 0).all()), "edge weights must not be negative")
+
+
+def _entry(header: dict[str, Any], key: str, kind: type, text: str) -> Any:
+    value = header.get(key)
+    _that(isinstance(value, kind), f"{key} must be {text}, found {value!r:.40}")
+    return value
+
+
+def _that(condition: bool, message: str) -> None:
+    if not condition:
+        raise FileError(message)

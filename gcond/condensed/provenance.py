@@ -22,6 +22,7 @@ class Source:
         fingerprint: Hash of features, edges, labels and split.
         preprocess: What is done to its features.
         nbytes: Bytes of its features and adjacency, sparse ones counted as sparse.
+        split: Number of the split, where the data brings several.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Source:
     fingerprint: str
     preprocess: Preprocess
     nbytes: int
+    split: int = 0
 
     @staticmethod
     def of(task: NodeTask) -> Source:
@@ -45,6 +47,7 @@ class Source:
             task.fingerprint,
             task.preprocess,
             task.nbytes,
+            task.split,
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import networkx as nx
 import numpy as np
 import torch
 from torch import Tensor
@@ -37,7 +39,7 @@ class Condensed:
         seed: Seed of the run.
         history: How the run went.
         versions: Versions of what made it.
-        seconds: Wall-clock of the run; not part of the file.
+        seconds: Wall-clock of the run; not part of the file, see :meth:`save`.
 
     Example:
         >>> import gcond
@@ -85,22 +87,72 @@ class Condensed:
         ``train_mask``: it drops into existing training code."""
         from torch_geometric.data import Data
 
+        full = self.full()
         return Data(
-            x=self.x,
-            edge_index=self.edge_index,
-            edge_weight=self.edge_weight,
-            y=torch.tensor(self.source.label_names)[self.y],
+            x=full.x,
+            edge_index=full.edge_index,
+            edge_weight=full.edge_weight,
+            y=torch.tensor(self.source.label_names)[full.y],
             train_mask=torch.ones(self.num_nodes, dtype=torch.bool),
         )
+
+    def to_networkx(self) -> nx.Graph[int]:
+        """The graph as an undirected networkx graph: nodes with ``x`` (a list), ``y`` (the
+        original label) and ``train_mask``, edges with their ``weight``."""
+        graph: nx.Graph[int] = nx.Graph(name=self.source.name)
+        data = self.data
+        for i, (x, y) in enumerate(zip(data.x.tolist(), data.y.tolist(), strict=True)):
+            graph.add_node(i, x=x, y=y, train_mask=True)
+        ends, weights = data.edge_index.T.tolist(), data.edge_weight.tolist()
+        graph.add_weighted_edges_from((i, j, w) for (i, j), w in zip(ends, weights, strict=True))
+        return graph
 
     @property
     def adjacency(self) -> Tensor | None:
         """Dense edge weights ``[n, n]``, or ``None`` where there are no edges."""
         if not self.edge_index.shape[1]:
             return None
-        adj = self.x.new_zeros(self.num_nodes, self.num_nodes)
-        adj[self.edge_index[0], self.edge_index[1]] = self.edge_weight
+        full = self.full()
+        adj = full.x.new_zeros(self.num_nodes, self.num_nodes)
+        adj[full.edge_index[0], full.edge_index[1]] = full.edge_weight
         return adj
+
+    def compact(self, *, threshold: float = 0.01, half: bool = True) -> Condensed:
+        """The same set in fewer bytes: edges below a weight are left out, features and weights
+        are kept in half precision, and node numbers in the smallest integers that hold them.
+
+        It is used like any other: ``.data`` is in single precision, ``gcond.evaluate`` shows
+        what the rounding costs.
+
+        Args:
+            threshold: Edges with a smaller weight are left out.
+            half: Keep features and weights in half precision.
+
+        Raises:
+            ValueError: The threshold is negative, or half precision cannot hold the features.
+        """
+        if not threshold >= 0:
+            raise ValueError(f"threshold must not be negative, got {threshold}")
+        dtype = torch.float16 if half else torch.float32
+        kept = self.edge_weight >= threshold
+        x, weight = self.x.to(dtype), self.edge_weight[kept].to(dtype)
+        if not bool(torch.isfinite(x).all() and torch.isfinite(weight).all()):
+            raise ValueError(
+                f"half precision ends at {torch.finfo(dtype).max:g}, the features or edge weights "
+                "go beyond; use half=False, or standardise the features (normalize='standard')"
+            )
+        numbers = torch.int16 if self.num_nodes < 2**15 else torch.int32
+        edges, y = self.edge_index[:, kept].to(numbers), self.y.to(torch.int16)
+        return replace(self, x=x, edge_weight=weight, edge_index=edges, y=y)
+
+    def full(self) -> Condensed:
+        """The same set in single precision, as models take it."""
+        if self.x.dtype == torch.float32 and self.edge_index.dtype == torch.long:
+            return self
+        x, weight = self.x.float(), self.edge_weight.float()
+        return replace(
+            self, x=x, edge_weight=weight, edge_index=self.edge_index.long(), y=self.y.long()
+        )
 
     @property
     def method(self) -> Method:
@@ -129,8 +181,21 @@ class Condensed:
         return out
 
     def save(self, path: str | Path) -> None:
-        """Writes one safetensors file with a JSON header, atomically."""
-        file.write(self, Path(path))
+        """Writes one safetensors file with a JSON header, atomically.
+
+        The same set gives the same bytes: how long it took is written beside it, to
+        ``NAME.log.json``, if this object knows it.
+
+        Raises:
+            FileNotFoundError: The folder does not exist.
+        """
+        target = Path(path)
+        if not target.parent.is_dir():
+            raise FileNotFoundError(f"the folder {target.parent} does not exist; create it first")
+        file.write(self, target)
+        if self.seconds is not None:
+            timings = {"seconds": self.seconds, "threads": torch.get_num_threads()}
+            target.with_suffix(".log.json").write_text(json.dumps(timings) + "\n")
 
     @staticmethod
     def load(path: str | Path) -> Condensed:

@@ -1,6 +1,7 @@
-"""The way in: a name, a PyG dataset or a PyG ``Data`` becomes a task."""
+"""The way in: a name, a PyG object, a networkx graph or plain arrays become a task."""
 
 from gcond.datasets.convert import as_task
 from gcond.datasets.named import list_datasets, load_dataset
+from gcond.datasets.node_data import NodeData
 
-__all__ = ["as_task", "list_datasets", "load_dataset"]
+__all__ = ["NodeData", "as_task", "list_datasets", "load_dataset"]

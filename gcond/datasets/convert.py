@@ -6,11 +6,12 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import scipy.sparse as sp
 
-from gcond.datasets import read
 from gcond.datasets.named import list_datasets, load_dataset
+from gcond.datasets.node_data import NodeData
 from gcond.graph.preprocess import Normalisation, fit
 from gcond.graph.task import NodeTask, Setting, Split
 
@@ -26,7 +27,8 @@ def as_task(
     """Turns whatever describes a graph with labelled nodes into a task; nothing is changed.
 
     Args:
-        dataset: A name, a PyG ``Dataset`` with one graph, or a PyG ``Data``.
+        dataset: A name, a PyG ``Dataset`` with one graph, a PyG ``Data``, a networkx graph, or
+            a :class:`NodeData`. The split of a ``NodeData`` was chosen when it was made.
         root: Folder of the datasets, for names.
         setting: ``"transductive"`` or ``"inductive"``.
         normalize: Preprocessing of the features, see :func:`gcond.graph.preprocess.fit`.
@@ -38,66 +40,59 @@ def as_task(
     """
     if isinstance(dataset, NodeTask):
         return dataset
-    data = _single(load_dataset(dataset, root) if isinstance(dataset, str) else dataset)
-    name = _name(dataset, data)
     if setting not in ("transductive", "inductive"):
         raise ValueError(f"setting must be 'transductive' or 'inductive', got {setting!r}")
-    n = read.num_nodes(data)
-    x = read.features(data.x, n)
-    adj = read.edges(data, n)
-    labels, masks = read.labels(data, n), read.masks(data, n, split)
-    index: dict[Split, Any] = {s: np.flatnonzero(mask) for s, mask in masks.items()}
-    known = np.concatenate(list(index.values()))
-    unlabelled = int((labels[known] < 0).sum())
-    if unlabelled:
-        raise ValueError(
-            f"{unlabelled} nodes of the masks have no label (negative or NaN); leave them out of "
-            "the masks"
-        )
-    names = np.unique(labels[known])
-    y = np.searchsorted(names, labels).clip(0, len(names) - 1)
-    read.check_classes(names, labels, index["train"])
-    prepared = fit(normalize, x, index["train"])
+    data = _node_data(dataset, root, split)
+    index: dict[Split, Any] = {
+        "train": np.flatnonzero(data.masks["train"]),
+        "val": np.flatnonzero(data.masks["val"]),
+        "test": np.flatnonzero(data.masks["test"]),
+    }
+    names = data.label_names
+    y = np.searchsorted(names, data.y).clip(0, len(names) - 1)
+    prepared = fit(normalize, data.x, index["train"])
     return NodeTask(
-        name=name,
-        x=prepared(x),
-        adj=adj,
+        name=data.name,
+        x=prepared(data.x),
+        adj=data.adj,
         y=y,
         index=index,
         num_classes=len(names),
         setting=setting,
         preprocess=prepared,
-        fingerprint=_fingerprint(x, adj, y, index),
-        label_names=tuple(int(v) for v in names),
+        fingerprint=_fingerprint(data.x, data.adj, y, index),
+        label_names=names,
+        split=data.split,
     )
 
 
-def _single(dataset: Any) -> Any:
+def _node_data(dataset: Any, root: str | Path | None, split: int) -> NodeData:
+    """Whatever was given, as arrays."""
     from torch_geometric.data import Data, Dataset
 
-    if isinstance(dataset, Data):
+    if isinstance(dataset, NodeData):
         return dataset
+    if isinstance(dataset, str):
+        return NodeData.from_pyg(load_dataset(dataset, root), split=split)
+    if isinstance(dataset, nx.Graph):
+        return NodeData.from_networkx(dataset, split=split)
+    if isinstance(dataset, Data):
+        return NodeData.from_pyg(dataset, split=split)
     if isinstance(dataset, Dataset) or (isinstance(dataset, list | tuple) and dataset):
         if len(dataset) == 1 and isinstance(dataset[0], Data):
-            return dataset[0]
+            name = getattr(dataset, "name", None)
+            return NodeData.from_pyg(
+                dataset[0], name=name if isinstance(name, str) else None, split=split
+            )
         raise ValueError(
             f"a dataset of {len(dataset)} graphs is a task on graphs, which this version does "
             "not condense; give one graph with node labels"
         )
     raise TypeError(
         f"cannot condense a {type(dataset).__name__}; give a name ({', '.join(list_datasets())}), "
-        "a PyG Dataset with one graph, or a PyG Data with x, edge_index, y and masks"
+        "a PyG Dataset with one graph, a PyG Data with x, edge_index, y and masks, a networkx "
+        "graph, or gcond.NodeData.from_arrays(...)"
     )
-
-
-def _name(dataset: Any, data: Any) -> str:
-    if isinstance(dataset, str):
-        return dataset.lower()
-    for holder in (dataset, data):
-        name = getattr(holder, "name", None)
-        if isinstance(name, str) and name:
-            return name.lower()
-    return "graph"
 
 
 def _fingerprint(x: Any, adj: Any, y: Any, index: dict[Split, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,9 +111,108 @@ def _planetoid(title: str) -> Callable[[Path], Data]:
     return load
 
 
+@dataclass(frozen=True)
+class _Family:
+    """Datasets that one PyG class reads from one file each.
+
+    Args:
+        kind: Name of the class in ``torch_geometric.datasets``.
+        folder: Where under the root its files are.
+        url: Where they come from.
+        split: Whether the split is ours to draw: 20 training and 30 validation nodes of each
+            class, the others for testing, with the number of the split as the seed, as in
+            `"Pitfalls of Graph Neural Network Evaluation" <https://arxiv.org/abs/1811.05868>`_.
+    """
+
+    kind: str
+    folder: str
+    url: str
+    split: bool = False
+
+    def loader(self, file: str, **options: str) -> Callable[[Path], Data]:
+        """A loader for one of the family; ``file`` is its raw file under the folder."""
+
+        def load(base: Path) -> Data:
+            import torch_geometric.datasets
+
+            try:
+                kind = getattr(torch_geometric.datasets, self.kind)
+                data: Data = kind(str(base / self.folder), **options)[0]
+            except Exception as error:
+                raise FileNotFoundError(
+                    f"{base / self.folder / file} is not there or not readable, and could not be "
+                    f"downloaded from {self.url} ({type(error).__name__}: {error}); put the file "
+                    "there, or give root= or GCOND_ROOT"
+                ) from error
+            return _with_splits(data) if self.split else data
+
+        return load
+
+
+SPLITS = 10
+"""Random splits of datasets that bring none."""
+
+
+def _with_splits(data: Data) -> Data:
+    """Masks with a column for each of the random splits."""
+    y = data.y.numpy()
+    drawn = np.full((len(y), SPLITS), 2)
+    for number in range(SPLITS):
+        rng = np.random.default_rng(number)
+        for c in np.unique(y):
+            order = rng.permutation(np.flatnonzero(y == c))
+            drawn[order[:20], number], drawn[order[20:50], number] = 0, 1
+    for mark, name in enumerate(("train_mask", "val_mask", "test_mask")):
+        data[name] = torch.tensor(drawn == mark)
+    return data
+
+
+_SHCHUR = "https://github.com/shchur/gnn-benchmark/raw/master/data/npz"
+_AMAZON = _Family("Amazon", "amazon", _SHCHUR, split=True)
+_COAUTHOR = _Family("Coauthor", "coauthor", _SHCHUR, split=True)
+_WIKICS = _Family(
+    "WikiCS", "wikics", "https://github.com/pmernyei/wiki-cs-dataset/raw/master/dataset"
+)
+_HETEROPHILOUS = _Family(
+    "HeterophilousGraphDataset",
+    "heterophilous",
+    "https://github.com/yandex-research/heterophilous-graphs/raw/main/data",
+)
+
+
+def _heterophilous(name: str) -> Callable[[Path], Data]:
+    title = name.replace("-", "_")
+    return _HETEROPHILOUS.loader(f"{title}/raw/{title}.npz", name=name)
+
+
 _LOADERS: dict[str, tuple[Callable[[Path], Data], str]] = {
     "digits": (_digits, "1,797 handwritten digits, 5-nearest-neighbour graph; always there"),
     "cora": (_planetoid("Cora"), "2,708 papers, public split (Planetoid)"),
     "citeseer": (_planetoid("CiteSeer"), "3,327 papers, public split (Planetoid)"),
     "pubmed": (_planetoid("PubMed"), "19,717 papers, public split (Planetoid)"),
+    "amazon-computers": (
+        _AMAZON.loader("Computers/raw/amazon_electronics_computers.npz", name="computers"),
+        "13,752 products, 10 random splits (20 and 30 nodes of each class)",
+    ),
+    "amazon-photo": (
+        _AMAZON.loader("Photo/raw/amazon_electronics_photo.npz", name="photo"),
+        "7,650 products, 10 random splits (20 and 30 nodes of each class)",
+    ),
+    "coauthor-cs": (
+        _COAUTHOR.loader("CS/raw/ms_academic_cs.npz", name="CS"),
+        "18,333 authors, 10 random splits (20 and 30 nodes of each class)",
+    ),
+    "coauthor-physics": (
+        _COAUTHOR.loader("Physics/raw/ms_academic_phy.npz", name="Physics"),
+        "34,493 authors, 10 random splits (20 and 30 nodes of each class)",
+    ),
+    "wikics": (_WIKICS.loader("raw/data.json"), "11,701 articles, 20 splits"),
+    "roman-empire": (_heterophilous("roman-empire"), "22,662 words, 10 splits (heterophilous)"),
+    "amazon-ratings": (
+        _heterophilous("amazon-ratings"),
+        "24,492 products, 10 splits (heterophilous)",
+    ),
+    "minesweeper": (_heterophilous("minesweeper"), "10,000 cells, 10 splits (heterophilous)"),
+    "tolokers": (_heterophilous("tolokers"), "11,758 workers, 10 splits (heterophilous)"),
+    "questions": (_heterophilous("questions"), "48,921 users, 10 splits (heterophilous)"),
 }

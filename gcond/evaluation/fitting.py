@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gcond.condensed import Condensed
-from gcond.datasets import as_task
+from gcond.datasets import NodeData, as_task
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.graph.sources import in_pyg_form
 from gcond.graph.task import NodeTask, Split
@@ -62,14 +62,21 @@ def fit(
     """
     chosen = get_protocol(protocol)
     task = None if dataset is None else source_of(condensed, dataset)
-    graph = condensed.x, condensed.edge_index, condensed.edge_weight
-    return trained(model, condensed.num_classes, graph, None, condensed.y, task, chosen, seed)
+    full = condensed.full()
+    graph = full.x, full.edge_index, full.edge_weight
+    return trained(model, full.num_classes, graph, None, full.y, task, chosen, seed)
 
 
 def source_of(condensed: Condensed, dataset: Any, root: Any = None) -> NodeTask:
     """The task that a set was condensed from; other data is refused."""
-    kind = condensed.source.preprocess.kind
-    task = as_task(dataset, root=root, setting=condensed.source.setting, normalize=kind)  # type: ignore[arg-type]
+    source = condensed.source
+    task = as_task(
+        dataset,
+        root=root,
+        setting=source.setting,  # type: ignore[arg-type]
+        normalize=source.preprocess.kind,
+        split=0 if isinstance(dataset, NodeData) else source.split,
+    )
     if task.fingerprint != condensed.source.fingerprint:
         raise ValueError(
             f"this set was condensed from other data ({condensed.source.name}, fingerprint "

@@ -80,7 +80,7 @@ def evaluate(
             "give the graph as dataset="
         )
     task = source_of(condensed, data, root)
-    counts = torch.bincount(condensed.y, minlength=condensed.num_classes)
+    counts = torch.bincount(condensed.y.long(), minlength=condensed.num_classes)
     seen = {name: get_method(name) for name in baselines if name != "whole"}
     rows = [_row("condensed", condensed, task, model, chosen, seeds)]
     for name in baselines:
@@ -107,12 +107,13 @@ def _row(
     name: str, condensed: Condensed, task: NodeTask, model: Model, protocol: Protocol, seeds: int
 ) -> Row:
     began = time.perf_counter()
+    full = condensed.full()
     if model == "GCN":
-        view = receptive.of_graph(condensed.x, condensed.adjacency, condensed.y)
+        view = receptive.of_graph(full.x, full.adjacency, full.y)
         test, val = _together(view, task, protocol, seeds)
     else:
-        graph = condensed.x, condensed.edge_index, condensed.edge_weight
-        test, val = _one_by_one(graph, None, condensed.y, task, model, protocol, seeds)
+        graph = full.x, full.edge_index, full.edge_weight
+        test, val = _one_by_one(graph, None, full.y, task, model, protocol, seeds)
     seconds = time.perf_counter() - began
     return Row(name, test, val, condensed.num_nodes, condensed.nbytes, seconds)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gcond.graph.adjacency import Adjacency, PairwiseMLP
+from gcond.graph.adjacency import Adjacency, PairwiseMLP, Structure
 from gcond.graph.initialise import BestOf, Initialisation, settled
 from gcond.graph.models import SGC, Matcher
 from gcond.graph.outcome import Outcome
@@ -28,6 +28,7 @@ from gcond.matching import (
     Gradients,
     Grouping,
     Last,
+    NonFiniteError,
     Observer,
     Plain,
     Plan,
@@ -106,7 +107,10 @@ class GraphMethod:
                 stacklevel=3,
             )
         validation = Validation(task, self.validator, seed)
-        synthetic = self.start(task, counts, seed, validation)
+        if progress is not None and progress.state:
+            synthetic = self._resumed(progress, counts, seed)
+        else:
+            synthetic = self.start(task, counts, seed, validation)
         real = RealNodes(
             self.model.source(task),
             task.labels("train"),
@@ -116,21 +120,34 @@ class GraphMethod:
             validation,
         )
         plan = self.plan(task.num_features, task.num_classes, synthetic.x)
-        run = match(real, synthetic, plan, seed=seed, progress=progress, observers=observers)
-        restore(synthetic, run.best_state)
-        x, adj = synthetic.graph()
-        return Outcome(x, adj, synthetic.y, run)
+        try:
+            run = match(real, synthetic, plan, seed=seed, progress=progress, observers=observers)
+        except NonFiniteError as error:
+            error.kept = _outcome(synthetic, error.progress)
+            raise
+        return _outcome(synthetic, run)
 
     def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
     ) -> SyntheticGraph:
         """The synthetic graph before its first step."""
-        y = torch.repeat_interleave(torch.arange(len(counts)), counts)
         x = self.init.features(task, counts, seed, validation)
         structure = self.adjacency.start(x, generator_for(seed, "adjacency"))
         scale = float(x.square().mean().sqrt()) or 1.0
         if self.settle:
             x = settled(x, structure, self.model.num_layers)
+        return self._synthetic(x, structure, counts, scale)
+
+    def _resumed(self, progress: Progress, counts: Tensor, seed: int) -> SyntheticGraph:
+        """A graph of the form that a snapshot fills, without choosing a start again."""
+        x = progress.state["features.0"]
+        structure = self.adjacency.start(x, generator_for(seed, "adjacency"))
+        return self._synthetic(x, structure, counts, progress.scales["features"])
+
+    def _synthetic(
+        self, x: Tensor, structure: Structure, counts: Tensor, scale: float
+    ) -> SyntheticGraph:
+        y = torch.repeat_interleave(torch.arange(len(counts)), counts)
         groups = self.grouping.partition(y, counts, x.dtype)
         return SyntheticGraph(x, y, len(counts), structure, self.model, groups, scale)
 
@@ -148,3 +165,10 @@ class GraphMethod:
             steps={"features": self.features, "structure": self.structure},
             selection=self.selection,
         )
+
+
+def _outcome(synthetic: SyntheticGraph, run: Progress) -> Outcome:
+    """The state that a run prefers, as a result."""
+    restore(synthetic, run.best_state)
+    x, adj = synthetic.graph()
+    return Outcome(x, adj, synthetic.y, run)

@@ -9,7 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 
 Normalisation = Literal["auto", "row", "standard", "none"]
-NORMALISATIONS: tuple[str, ...] = ("auto", "row", "standard", "none")
+KINDS: tuple[str, ...] = ("row", "standard", "none")
+NORMALISATIONS: tuple[str, ...] = ("auto", *KINDS)
 
 
 @dataclass(frozen=True)

@@ -14,17 +14,6 @@ Matrix = Any
 """A scipy CSR matrix or array; scipy has no stable generic type for them."""
 
 
-def adjacency(edge_index: Tensor, edge_weight: Tensor | None, num_nodes: int) -> Matrix:
-    """Edges as CSR; duplicate edges are added up, as message passing does."""
-    row, col = edge_index.cpu().numpy()
-    if edge_weight is None:
-        weight = np.ones(len(row), dtype=np.float32)
-    else:
-        weight = edge_weight.detach().cpu().numpy()
-    # Messages flow from source to target: row i of the operator gathers the edges into i.
-    return sp.csr_array((weight, (col, row)), shape=(num_nodes, num_nodes))
-
-
 def normalise(adj: Matrix) -> Matrix:
     r"""The propagation matrix of `"Semi-supervised Classification with Graph Convolutional
     Networks" <https://arxiv.org/abs/1609.02907>`_, equal to PyG's ``gcn_norm``.

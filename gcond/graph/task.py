@@ -38,6 +38,7 @@ class NodeTask:
         preprocess: What was done to the features.
         fingerprint: Hash of the source, so that a result is not scored on other data.
         label_names: Original label of each class.
+        split: Number of the split, where the data brings several.
     """
 
     name: str
@@ -50,6 +51,7 @@ class NodeTask:
     preprocess: Preprocess
     fingerprint: str
     label_names: tuple[int, ...]
+    split: int = 0
 
     def __repr__(self) -> str:
         sizes = "/".join(str(len(self.index[s])) for s in ("train", "val", "test"))
@@ -99,7 +101,11 @@ class NodeTask:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of features and adjacency as they are stored, sparse ones as sparse."""
+        """Bytes of features and adjacency of the graph that is condensed, as they are stored,
+        sparse ones as sparse."""
+        if self.setting == "inductive":
+            rows = self.index["train"]
+            return _nbytes(self.x[rows]) + _nbytes(self.adj[rows][:, rows])
         return _nbytes(self.x) + _nbytes(self.adj)
 
 

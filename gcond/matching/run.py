@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -48,6 +48,7 @@ class Progress:
         best: The score that the selection prefers.
         best_step: The step it belongs to.
         best_state: The learned tensors of that step.
+        scales: Natural scale of each part, filled in by :meth:`Moment.snapshot`.
     """
 
     epoch: int = 0
@@ -58,6 +59,7 @@ class Progress:
     best: Score | None = None
     best_step: int = 0
     best_state: State = field(default_factory=dict)
+    scales: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,13 @@ class Moment:
 
     def snapshot(self) -> Progress:
         """A copy from which the run can be continued bit for bit."""
-        saved = {name: optimizer.state() for name, optimizer in self.optimizers.items()}
         return copy.deepcopy(
-            replace(self.progress, state=state_of(self.synthetic), optimizers=saved)
+            replace(
+                self.progress,
+                state=state_of(self.synthetic),
+                optimizers={name: held.state() for name, held in self.optimizers.items()},
+                scales=dict(self.synthetic.scales),
+            )
         )
 
 
@@ -90,11 +96,15 @@ class NonFiniteError(FloatingPointError):
     Args:
         message: What happened at which step, and what to change.
         progress: The run up to the last good step.
+
+    Attributes:
+        kept: The last good state as a result, where a method fills it in.
     """
 
     def __init__(self, message: str, progress: Progress) -> None:
         super().__init__(message)
         self.progress = progress
+        self.kept: Any = None
 
 
 def state_of(synthetic: SyntheticSet) -> State:

@@ -10,8 +10,8 @@ from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.utils import dense_to_sparse
 
 from gcond.datasets import as_task, load_dataset
+from gcond.datasets.read import edge_list
 from gcond.graph.propagation import (
-    adjacency,
     normalise,
     normalise_dense,
     propagate,
@@ -47,14 +47,14 @@ def from_pyg(edge_index, edge_weight, num_nodes):
 @pytest.mark.parametrize("loops", [False, True])
 def test_normalise_equals_gcn_norm(directed, weighted, loops):
     edge_index, edge_weight = edges(directed, weighted, loops)
-    found = normalise(adjacency(edge_index, edge_weight, NODES))
+    found = normalise(edge_list(edge_index, edge_weight, NODES))
     expected = from_pyg(edge_index, edge_weight, NODES)
     assert torch.allclose(torch.tensor(found.toarray()), expected, atol=1e-6)
     assert found[6, 6] == 1
 
 
 def test_normalise_leaves_its_argument_as_it_is():
-    adj = adjacency(*edges(False, True, True), NODES)
+    adj = edge_list(*edges(False, True, True), NODES)
     before = adj.toarray()
     normalise(adj)
     assert np.array_equal(adj.toarray(), before)
@@ -62,20 +62,20 @@ def test_normalise_leaves_its_argument_as_it_is():
 
 def test_duplicate_edges_are_added_up_as_message_passing_does():
     edge_index = torch.tensor([[0, 0, 1], [1, 1, 2]])
-    assert adjacency(edge_index, None, 3)[1, 0] == 2
-    found = torch.tensor(normalise(adjacency(edge_index, None, 3)).toarray())
+    assert edge_list(edge_index, None, 3)[1, 0] == 2
+    found = torch.tensor(normalise(edge_list(edge_index, None, 3)).toarray())
     assert torch.allclose(found, from_pyg(edge_index, None, 3), atol=1e-6)
 
 
 def test_edges_flow_from_source_to_target():
-    adj = adjacency(torch.tensor([[0], [1]]), None, 2)
+    adj = edge_list(torch.tensor([[0], [1]]), None, 2)
     assert adj.toarray().tolist() == [[0, 0], [1, 0]]
 
 
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("hops", [0, 1, 2, 3])
 def test_propagating_some_rows_equals_those_rows_of_all(sparse, hops):
-    a_hat = normalise(adjacency(*edges(True, True, True), NODES)).astype(np.float64)
+    a_hat = normalise(edge_list(*edges(True, True, True), NODES)).astype(np.float64)
     x = normal(NODES, 4).numpy() * (normal(NODES, 4, seed=1).numpy() > 0)
     rows = np.array([5, 0, 7, 0])
     some = propagate(a_hat, sp.csr_array(x) if sparse else x, hops, rows)

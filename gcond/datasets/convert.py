@@ -15,6 +15,9 @@ from gcond.datasets.node_data import NodeData
 from gcond.graph.preprocess import Normalisation, fit
 from gcond.graph.task import NodeTask, Setting, Split
 
+ROWS = 4096
+"""Rows of a dense matrix that are looked at together."""
+
 
 def as_task(
     dataset: Any,
@@ -96,11 +99,22 @@ def _node_data(dataset: Any, root: str | Path | None, split: int) -> NodeData:
 
 
 def _fingerprint(x: Any, adj: Any, y: Any, index: dict[Split, Any]) -> str:
+    """Hash of a graph, labels and split, whether the features are stored sparse or dense."""
     digest = hashlib.sha256()
     for matrix in (x, adj):
-        parts = (matrix.data, matrix.indices, matrix.indptr) if sp.issparse(matrix) else (matrix,)
-        for part in parts:
-            digest.update(np.ascontiguousarray(part).tobytes())
+        for part in _entries(matrix):
+            digest.update(part)
     for part in (y, *index.values()):
-        digest.update(np.ascontiguousarray(part).tobytes())
+        digest.update(np.ascontiguousarray(part, dtype=np.int64).tobytes())
     return digest.hexdigest()
+
+
+def _entries(matrix: Any) -> list[bytes]:
+    """Hashes of the non-zero entries of a matrix, of their columns, and of their number by row."""
+    hashes = [hashlib.sha256(str(matrix.shape).encode()) for _ in range(3)]
+    for start in range(0, matrix.shape[0], ROWS):
+        rows = sp.csr_array(matrix[start : start + ROWS])
+        parts = (rows.data, rows.indices.astype(np.int64), np.diff(rows.indptr).astype(np.int64))
+        for found, part in zip(hashes, parts, strict=True):
+            found.update(np.ascontiguousarray(part).tobytes())
+    return [found.digest() for found in hashes]

@@ -98,9 +98,9 @@ class _PairwiseMLP:
     def __call__(self, x: Tensor) -> Tensor | None:
         *layers, bias = self.parameters
         n = len(x)
-        # Passes that record nothing must not disturb one that waits for its way back.
-        workspace = self.workspace if torch.is_grad_enabled() else Workspace()
-        pairs: Tensor = PairLogits.apply(workspace, x, *layers)  # type: ignore[no-untyped-call]
+        pairs: Tensor = PairLogits.apply(  # type: ignore[no-untyped-call]
+            self.workspace, x, *layers
+        )
         return _edges(pairs.view(n, n) + bias)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -90,7 +91,11 @@ class BestOf:
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
     ) -> Tensor:
         y = torch.repeat_interleave(torch.arange(len(counts)), counts)
-        found = [each.features(task, counts, seed) for each in self.candidates]
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = [each.features(task, counts, seed) for each in self.candidates]
+        for text in dict.fromkeys(str(warning.message) for warning in caught):
+            warnings.warn(text, stacklevel=2)  # once, not once for each candidate
         scores = [validation.score(x, None, y) for x in found] if validation else []
         known = [score for score in scores if score is not None]
         return found[scores.index(max(known))] if known else found[0]

@@ -35,7 +35,8 @@ class SyntheticGraph:
         groups: Groups,
         scale: float,
     ) -> None:
-        self.x = x.detach().clone().requires_grad_()
+        # Rounding depends on the memory layout, which a file does not keep: there is one only.
+        self.x = x.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
         self.y = y
         self.targets = targets(y, num_classes, x.dtype)
         self.structure = structure

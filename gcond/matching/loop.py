@@ -193,6 +193,7 @@ def _check(
         total = float(torch.stack(sums).sum()) if sums else 0.0
     if math.isfinite(total):
         return
+    run.losses = [loss for loss in run.losses if math.isfinite(loss)]
     if not run.best_state:
         run.best_step, run.best_state = len(run.losses) - 1, state_of(synthetic)
     raise NonFiniteError(

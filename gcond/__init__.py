@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from gcond.condensation import condense
     from gcond.condensed import Condensed
     from gcond.datasets import NodeData, list_datasets, load_dataset
-    from gcond.evaluation import Evaluation, evaluate, fit
+    from gcond.evaluation import Comparison, Evaluation, compare, evaluate, fit
     from gcond.methods import get_method, list_methods
 
 _HOMES = {
     "condense": "gcond.condensation",
     "Condensed": "gcond.condensed",
+    "compare": "gcond.evaluation",
+    "Comparison": "gcond.evaluation",
     "evaluate": "gcond.evaluation",
     "Evaluation": "gcond.evaluation",
     "fit": "gcond.evaluation",
@@ -29,9 +31,11 @@ _HOMES = {
 }
 
 __all__ = [
+    "Comparison",
     "Condensed",
     "Evaluation",
     "NodeData",
+    "compare",
     "condense",
     "evaluate",
     "fit",

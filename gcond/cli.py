@@ -1,4 +1,4 @@
-"""Command line: ``gcond condense | evaluate | methods | datasets``.
+"""Command line: ``gcond condense | evaluate | compare | fit | show | cite | methods | datasets``.
 
 Nothing heavy is imported at the top: ``gcond --help`` answers without torch.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +17,7 @@ DESCRIPTION = "Dataset condensation on graphs: a tiny synthetic graph that train
 
 Dataset = Annotated[str, tyro.conf.Positional]
 File = Annotated[Path, tyro.conf.Positional]
+Files = Annotated[tuple[Path, ...], tyro.conf.Positional]
 
 
 def condense(
@@ -109,6 +111,7 @@ def evaluate(
     protocol: str = "gcn-600",
     seeds: int = 5,
     root: Path | None = None,
+    style: Literal["markdown", "plain", "latex"] = "markdown",
     json: bool = False,
 ) -> None:
     """Train fresh models on a condensed graph and test them on the real one.
@@ -116,17 +119,118 @@ def evaluate(
     Args:
         file: A file written by `gcond condense --out`.
         dataset: The dataset it was condensed from, if it has another name here.
-        model: Architecture: GCN, GraphSAGE, GAT, GIN or MLP.
+        model: Architecture: GCN, SGC, APPNP, ChebNet, GraphSAGE, GAT, GIN, GCNII, Transformer, MLP.
         protocol: How models are trained and selected.
         seeds: Number of models.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
+        style: Form of the table.
         json: Print all figures as JSON instead of a table.
     """
     import gcond
 
     small = gcond.Condensed.load(file)
     found = gcond.evaluate(small, dataset, model=model, protocol=protocol, seeds=seeds, root=root)
-    _say(found.to_json() if json else found.table())
+    _say(found.to_json() if json else found.table(style))
+
+
+def compare(
+    files: Files,
+    /,
+    models: tuple[str, ...] = (),
+    dataset: str | None = None,
+    protocol: str = "gcn-600",
+    seeds: int = 3,
+    whole: bool = False,
+    root: Path | None = None,
+    style: Literal["markdown", "plain", "latex"] = "markdown",
+    json: bool = False,
+) -> None:
+    """Judge condensed graphs with several architectures in one table.
+
+    Args:
+        files: Files written by `gcond condense --out`.
+        models: Architectures; all of them where none is named.
+        dataset: The dataset they were condensed from, if it has another name here.
+        protocol: How models are trained and selected.
+        seeds: Models of each architecture.
+        whole: Add a row for the whole graph.
+        root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
+        style: Form of the table.
+        json: Print all figures as JSON instead of a table.
+    """
+    import gcond
+    from gcond.evaluation.architectures import ARCHITECTURES
+
+    found = gcond.compare(
+        [gcond.Condensed.load(file) for file in files],
+        dataset,
+        models=models or tuple(ARCHITECTURES),
+        protocol=protocol,
+        seeds=seeds,
+        baselines=("whole",) if whole else (),
+        root=root,
+    )
+    _say(found.to_json() if json else found.table(style))
+
+
+def fit(
+    file: File,
+    /,
+    out: Path,
+    model: str = "GCN",
+    dataset: str | None = None,
+    protocol: str = "gcn-600",
+    seed: int = 0,
+    root: Path | None = None,
+) -> None:
+    """Train one model on a condensed graph and write its parameters.
+
+    Args:
+        file: A file written by `gcond condense --out`.
+        out: Safetensors file for the parameters, named as in the model's state_dict.
+        model: Architecture, as for `gcond evaluate`.
+        dataset: The real data, by name; its validation nodes choose the epoch. The last epoch
+            is kept where none is given.
+        protocol: How the model is trained.
+        seed: Seeds initialisation and dropout.
+        root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
+    """
+    import gcond
+
+    if not out.parent.is_dir():
+        raise ValueError(f"the folder {out.parent} of --out does not exist; create it first")
+    small = gcond.Condensed.load(file)
+    real = None if dataset is None else gcond.load_dataset(dataset, root)
+    module = gcond.fit(small, model, real, protocol=protocol, seed=seed)
+    from safetensors.torch import save_file
+
+    tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
+    save_file(tensors, out, {"model": repr(module)})
+    _say(f"{module}\nwritten to {out}")
+
+
+def show(file: File, /) -> None:
+    """Print what a condensed graph is.
+
+    Args:
+        file: A file written by `gcond condense --out`.
+    """
+    import gcond
+    from gcond.condensed.card import card
+
+    _say(card(gcond.Condensed.load(file)))
+
+
+def cite(file: File, /) -> None:
+    """Print BibTeX of a condensed graph's method and dataset, and of this library.
+
+    Args:
+        file: A file written by `gcond condense --out`.
+    """
+    import gcond
+    from gcond.condensed.card import bibtex
+
+    _say(bibtex(gcond.Condensed.load(file)))
 
 
 def methods() -> None:
@@ -143,11 +247,14 @@ def datasets() -> None:
     _list(gcond.list_datasets())
 
 
+COMMANDS = (condense, evaluate, compare, fit, show, cite, methods, datasets)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; wrong input is one line on standard error and exit code 2."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("gcond").setLevel(logging.INFO)
-    commands = {f.__name__: f for f in (condense, evaluate, methods, datasets)}
+    commands: dict[str, Callable[..., None]] = {f.__name__: f for f in COMMANDS}
     try:
         tyro.extras.subcommand_cli_from_dict(
             commands, prog="gcond", description=DESCRIPTION, args=arguments

@@ -142,9 +142,18 @@ def test_a_run_that_loses_its_footing_names_the_setting_and_keeps_the_last_good_
     assert "run.last-good.safetensors" in caught.value.__notes__[0]
 
 
+# A process started in the background of a script may have been told to ignore Ctrl-C.
+CODE = """
+import signal, sys
+from gcond.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def command(out, *more):
     sized = ["--num-nodes", "10", "--method", "doscond-x", "--out", str(out)]
-    return [sys.executable, "-m", "gcond.cli", "condense", "digits", *sized, *more]
+    return [sys.executable, "-c", CODE, "condense", "digits", *sized, *more]
 
 
 def test_ctrl_c_on_the_command_line_tells_how_to_go_on_and_leaves_the_same_bytes(tmp_path, capsys):

@@ -1,8 +1,18 @@
 """The judge: fresh models trained on a condensed set, tested on the real one."""
 
+from gcond.evaluation.comparison import Comparison, compare
 from gcond.evaluation.fitting import fit
 from gcond.evaluation.judge import evaluate
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.result import Evaluation, Row
 
-__all__ = ["Evaluation", "Protocol", "Row", "evaluate", "fit", "get_protocol"]
+__all__ = [
+    "Comparison",
+    "Evaluation",
+    "Protocol",
+    "Row",
+    "compare",
+    "evaluate",
+    "fit",
+    "get_protocol",
+]

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from gcond.condensed import Condensed
 from gcond.datasets import NodeData, as_task
+from gcond.evaluation import architectures
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.graph.sources import in_pyg_form
 from gcond.graph.task import NodeTask, Split
@@ -20,8 +21,6 @@ Factory = Callable[[int, int], nn.Module]
 Model = str | nn.Module | Factory
 Graph = tuple[Tensor, Tensor, Tensor]
 """Features, edge_index, edge_weight."""
-
-NAMES = ("GCN", "GraphSAGE", "GAT", "GIN", "MLP")
 
 
 def fit(
@@ -34,14 +33,16 @@ def fit(
 ) -> nn.Module:
     """Trains a model on a condensed graph and returns it.
 
-    The model is called as ``model(x, edge_index, edge_weight)``; those of PyG that take no edge
-    weights get the edges at or above the protocol's threshold. Real data must be passed through
+    The model is called as ``model(x, edge_index, edge_weight)``; those that use no edge weights
+    (GraphSAGE, GAT, GIN, Transformer, or any with ``supports_edge_weight = False``) get the edges
+    at or above the protocol's threshold. Real data must be passed through
     ``condensed.prepare`` before it is shown to the trained model.
 
     Args:
         condensed: What to train on.
-        model: ``"GCN"``, ``"GraphSAGE"``, ``"GAT"``, ``"GIN"`` or ``"MLP"`` from PyG, a function
-            of the number of input and output channels, or a module, which is copied first.
+        model: A name (``"GCN"``, ``"SGC"``, ``"APPNP"``, ``"ChebNet"``, ``"GraphSAGE"``,
+            ``"GAT"``, ``"GIN"``, ``"GCNII"``, ``"Transformer"``, ``"MLP"``), a function of the
+            number of input and output channels, or a module, which is copied first.
         dataset: The real data; the epoch that is best on its validation nodes is kept. Without
             it the last epoch is.
         protocol: How to train.
@@ -92,23 +93,10 @@ def build(model: Model, in_channels: int, out_channels: int, protocol: Protocol)
         return copy.deepcopy(model)
     if not isinstance(model, str):
         return model(in_channels, out_channels)
-    if model not in NAMES:
-        raise ValueError(f"unknown model {model!r}; known: {', '.join(NAMES)}, or give a module")
-    import torch_geometric.nn
-
-    # PyG's MLP normalises by default, its GNNs do not. Its second argument is a batch vector that
-    # only normalisation reads, so it can be called like the others.
-    extra = {"norm": None} if model == "MLP" else {}
     hyper = protocol.training
-    module: nn.Module = getattr(torch_geometric.nn, model)(
-        in_channels=in_channels,
-        hidden_channels=hyper.hidden_channels,
-        out_channels=out_channels,
-        num_layers=2,
-        dropout=hyper.dropout,
-        **extra,
+    return architectures.build(
+        model, in_channels, hyper.hidden_channels, out_channels, hyper.dropout
     )
-    return module
 
 
 def real_graph(task: NodeTask, split: Split) -> tuple[Graph, Tensor]:
@@ -120,7 +108,7 @@ def real_graph(task: NodeTask, split: Split) -> tuple[Graph, Tensor]:
 def call(module: nn.Module, graph: Graph, threshold: float) -> Tensor:
     """Logits of a module on a graph; weights that it cannot use become a choice of edges."""
     x, edge_index, edge_weight = graph
-    if getattr(module, "supports_edge_weight", True):
+    if architectures.uses_edge_weight(module):
         out: Tensor = module(x, edge_index, edge_weight)
     else:
         out = module(x, edge_index[:, edge_weight >= threshold])

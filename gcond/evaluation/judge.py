@@ -100,6 +100,8 @@ def evaluate(
         protocol=chosen.name,
         selected_step=condensed.history.selected_step,
         rows=tuple(rows),
+        protocol_digest=chosen.digest,
+        seconds=condensed.seconds,
     )
 
 

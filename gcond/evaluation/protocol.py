@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 
+from gcond import config
 from gcond.graph.training import Training
 
 
@@ -25,6 +28,12 @@ class Protocol:
     name: str
     training: Training = Training()  # noqa: RUF009 - frozen
     edge_threshold: float = 0.5
+
+    @property
+    def digest(self) -> str:
+        """Eight letters of a hash of all its settings: equal names with other settings differ."""
+        plain = json.dumps(config.to_plain(self), sort_keys=True)
+        return hashlib.sha256(plain.encode()).hexdigest()[:8]
 
 
 GCN_600 = Protocol("gcn-600")

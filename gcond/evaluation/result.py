@@ -6,6 +6,8 @@ import json
 import statistics
 from dataclasses import asdict, dataclass
 
+from gcond.evaluation.tables import Style, tabulate
+
 
 @dataclass(frozen=True)
 class Row:
@@ -50,6 +52,8 @@ class Evaluation:
         protocol: Name of the protocol.
         selected_step: Matching step that was kept, 0 for the start.
         rows: The condensed set first.
+        protocol_digest: Hash of the protocol's settings.
+        seconds: Wall-clock of the condensation, where it is known.
     """
 
     dataset: str
@@ -58,6 +62,8 @@ class Evaluation:
     protocol: str
     selected_step: int
     rows: tuple[Row, ...]
+    protocol_digest: str = ""
+    seconds: float | None = None
 
     @property
     def mean(self) -> float:
@@ -75,25 +81,27 @@ class Evaluation:
             f"{self.std:.1f} %, {len(self.rows[0].accuracies)} seeds, {self.protocol})"
         )
 
-    def table(self) -> str:
-        """The rows as a Markdown table under a line with the protocol."""
+    def table(self, style: Style = "markdown") -> str:
+        """The rows as a table under a line with the protocol: ``"markdown"``, ``"plain"`` or
+        ``"latex"``."""
         seeds = len(self.rows[0].accuracies)
-        head = (
-            f"{self.dataset}, {self.method} (step {self.selected_step} selected), {self.model}, "
-            f"protocol {self.protocol}, mean ± std over {seeds} evaluation seeds, test %"
+        took = "" if self.seconds is None else f", condensed in {self.seconds:.1f} s"
+        title = (
+            f"{self.dataset}, {self.method} (step {self.selected_step} selected{took}), "
+            f"{self.model}, protocol {self.protocol} ({self.protocol_digest}), mean ± std over "
+            f"{seeds} evaluation seeds, test %"
         )
-        lines = [
-            head,
-            "",
-            "| trained on | nodes | bytes | test % | seconds |",
-            "|---|--:|--:|--:|--:|",
-        ]
-        lines += [
-            f"| {row.name} | {row.num_nodes:,} | {_size(row.nbytes)} | "
-            f"{row.mean:.1f} ± {row.std:.1f} | {row.seconds:.1f} |"
+        cells = [
+            [
+                row.name,
+                f"{row.num_nodes:,}",
+                _size(row.nbytes),
+                f"{row.mean:.1f} ± {row.std:.1f}",
+                f"{row.seconds:.1f}",
+            ]
             for row in self.rows
         ]
-        return "\n".join(lines)
+        return tabulate(title, ["trained on", "nodes", "bytes", "test %", "seconds"], cells, style)
 
     def to_json(self) -> str:
         """All figures as JSON."""

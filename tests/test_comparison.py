@@ -1,0 +1,167 @@
+"""Architectures by name, tables of several sets, and graphs that others condensed."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from torch_geometric.data import Data
+from torch_geometric.nn import SGConv
+
+import gcond
+from gcond.cli import main
+from gcond.condensed.card import bibtex, card
+from gcond.evaluation import Protocol, get_protocol
+from gcond.evaluation.architectures import ARCHITECTURES, build, uses_edge_weight
+from gcond.evaluation.tables import tabulate
+from gcond.graph.training import Training
+from gcond.matching import Schedule
+from gcond.testing import example_graph
+
+QUICK = Protocol("quick", Training(hidden_channels=32, epochs=60))
+
+
+@pytest.fixture(scope="module")
+def small():
+    quick = replace(gcond.get_method("gcond"), schedule=Schedule(5, 2, 2))
+    return gcond.condense(example_graph(), num_nodes=12, method=quick)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_architecture_learns_from_the_set(name, small, example):
+    found = gcond.evaluate(small, example, model=name, protocol=QUICK, seeds=1, baselines=())
+    assert found.mean > 45
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_weights_matter_to_those_that_say_so(name):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(6, 5, generator=generator)
+    edges = (1 - torch.eye(6)).nonzero().T
+    torch.manual_seed(0)
+    module = build(name, 5, 8, 3, 0.0).eval()
+    ones = torch.ones(edges.shape[1])
+    if not uses_edge_weight(module):
+        assert module(x, edges).shape == (6, 3)
+        return
+    few = torch.rand(edges.shape[1], generator=generator)
+    same = torch.allclose(module(x, edges, ones), module(x, edges, few), atol=1e-6)
+    assert same == (name == "MLP")
+
+
+def test_sgc_is_pygs(example):
+    ours = build("SGC", 16, 8, 3, 0.5)
+    theirs = SGConv(16, 3, K=2)
+    theirs.lin.weight.data, theirs.lin.bias.data = ours.linear.weight.data, torch.randn(3)
+    ours.bias.data = theirs.lin.bias.data
+    weight = torch.rand(example.num_edges)
+    one, other = (m(example.x, example.edge_index, weight) for m in (ours, theirs))
+    assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_names_are_understood_and_misspellings_are_answered():
+    assert type(build("cheby", 4, 8, 2, 0.0)).__name__ == "ChebNet"
+    assert type(build("sage", 4, 8, 2, 0.0)).__name__ == "GraphSAGE"
+    with pytest.raises(ValueError, match="did you mean 'APPNP'"):
+        build("APNP", 4, 8, 2, 0.0)
+
+
+def test_a_comparison_has_a_row_for_each_set_and_a_column_for_each_model(small, example):
+    random = gcond.condense(example, num_nodes=12, method="random")
+    found = gcond.compare(
+        [small, random],
+        example,
+        models=["GCN", "SGC"],
+        protocol=QUICK,
+        seeds=2,
+        baselines=["whole"],
+    )
+    assert found.names == ("graph, gcond", "graph, whole", "graph, random")
+    alone = gcond.evaluate(random, example, model="SGC", protocol=QUICK, seeds=2, baselines=())
+    assert found.rows[2][1].accuracies == alone.rows[0].accuracies
+    for style in ("markdown", "plain", "latex"):
+        assert f"{alone.mean:.1f}" in found.table(style)
+        assert QUICK.digest in found.table(style)
+    assert len(json.loads(found.to_json())["rows"]) == 3
+    with pytest.raises(ValueError, match="nothing to compare"):
+        gcond.compare([], example)
+
+
+def test_a_protocols_hash_is_that_of_its_settings():
+    one = get_protocol("gcn-600")
+    assert one.digest == Protocol("gcn-600").digest
+    assert one.digest != replace(one, training=Training(epochs=599)).digest
+
+
+def test_styles_of_tables():
+    table = "title, %", ["a", "b_c"], [["x & y", "1 ± 2"]]
+    assert tabulate(*table).splitlines()[2:] == ["| a | b_c |", "|---|--:|", "| x & y | 1 ± 2 |"]
+    assert r"x \& y & 1 $\pm$ 2 \\" in tabulate(*table, style="latex")
+    assert r"b\_c" in tabulate(*table, style="latex")
+    assert tabulate(*table, style="plain").splitlines()[-1] == "x & y  1 ± 2"
+    with pytest.raises(ValueError, match="unknown style 'html'"):
+        tabulate(*table, style="html")
+
+
+def test_a_graph_that_others_condensed_is_scored_like_ours(small, example):
+    ours = gcond.evaluate(small, example, protocol=QUICK, seeds=2, baselines=())
+    forms = [
+        gcond.Condensed.from_data(small.data, example, normalize="standard"),
+        gcond.Condensed.from_data(
+            Data(x=small.x, adj=small.adjacency), example, y=small.data.y, normalize="standard"
+        ),
+        gcond.Condensed.from_data(
+            None, example, x=small.x, y=small.y, adj=small.adjacency, normalize="standard"
+        ),
+    ]
+    for given in forms:
+        theirs = gcond.evaluate(given, example, protocol=QUICK, seeds=2, baselines=())
+        assert theirs.rows[0].accuracies == ours.rows[0].accuracies
+        assert theirs.method == "given"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x": None}, "needs x and y"),
+        ({"x": torch.ones(12, 3)}, "the 16 features of graph"),
+        ({"y": torch.full((12,), 9)}, r"labels \[9\], which graph does not have"),
+        ({"adj": torch.ones(12, 12)}, "has self-loops"),
+        ({"adj": torch.ones(12, 12).triu(1)}, r"must be symmetric; use \(adj"),
+        ({"adj": torch.ones(3, 3)}, r"weights \[12, 12\]"),
+        ({"adj": -torch.ones(12, 12)}, "non-negative"),
+    ],
+)
+def test_graphs_of_others_that_do_not_fit_are_refused(small, example, changes, message):
+    given = {"x": small.x, "y": small.y, "adj": small.adjacency, **changes}
+    with pytest.raises(ValueError, match=message):
+        gcond.Condensed.from_data(None, example, **given)
+
+
+def test_the_card_and_the_citation_say_what_it_is(small):
+    shown = card(small)
+    for part in ("graph, transductive", "gcond, seed 0", "12 of 240 (5.00%)", "10, step"):
+        assert part in shown
+    assert "jin2022graph" in bibtex(small)
+    assert "@software{gcond" in bibtex(small)
+
+
+def test_commands_on_a_file(small, tmp_path, capsys):
+    path, model = str(tmp_path / "d.safetensors"), tmp_path / "model.safetensors"
+    assert (
+        main(["condense", "digits", "--num-nodes", "20", "--method", "herding", "--out", path]) == 0
+    )
+    capsys.readouterr()
+    assert main(["show", path]) == 0
+    assert "herding, seed 0" in capsys.readouterr().out
+    assert main(["cite", path]) == 0
+    assert "welling2009herding" in capsys.readouterr().out
+    assert main(["fit", path, "--out", str(model)]) == 0
+    assert "GCN(64, 10" in capsys.readouterr().out
+    from safetensors.torch import load_file
+
+    module = gcond.fit(gcond.Condensed.load(path), "GCN")
+    for name, tensor in load_file(model).items():
+        assert torch.equal(tensor, module.state_dict()[name])
+    assert main(["compare", path, "--models", "SGC", "--seeds", "1", "--style", "plain"]) == 0
+    assert "digits, herding" in capsys.readouterr().out

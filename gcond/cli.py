@@ -59,8 +59,9 @@ def condense(
         seeds: Number of GCNs for the table.
     """
     import gcond
+    from gcond.condensed.container import beside
 
-    checkpoint = None if out is None else out.with_suffix(".checkpoint.safetensors")
+    checkpoint = None if out is None else beside(out, "checkpoint.safetensors")
     if out is not None and not out.parent.is_dir():
         raise ValueError(f"the folder {out.parent} of --out does not exist; create it first")
     if out is not None and out.is_dir():

@@ -14,6 +14,7 @@ from gcond import budget, config
 from gcond.callbacks import Checkpoint, ProgressBar, in_terminal
 from gcond.condensed import Condensed, History, Source, edges_of, versions
 from gcond.condensed.checkpoint import read as read_checkpoint
+from gcond.condensed.container import beside
 from gcond.datasets import as_task
 from gcond.matching import NonFiniteError
 from gcond.methods import get_method
@@ -138,7 +139,7 @@ def condense(
         if error.kept is not None:
             error.kept = result(error.kept)
             if checkpoint is not None:
-                kept = Path(checkpoint).with_suffix(".last-good.safetensors")
+                kept = beside(Path(checkpoint), "last-good.safetensors")
                 error.kept.save(kept)
                 error.add_note(f"the last good state is in {kept}")
         raise

@@ -150,6 +150,7 @@ CASES = {
     "huge seed": (lambda c: changed(c, "seed", value=10**40), "seed must be"),
     "selected step": (lambda c: changed(c, "selected_step", value=-1), "selected_step must be"),
     "scores": (lambda c: changed(c, "scores", value={"x": 1.0}), "scores has the entry 'x'"),
+    "scores beyond floats": (lambda c: changed(c, "scores", value={"1": 10**400}), "has the entry"),
     "scores of texts": (lambda c: changed(c, "scores", value={"1": "x"}), "scores has the entry"),
     "versions": (lambda c: changed(c, "versions", value={"torch": 2}), "versions must be texts"),
     "deep configuration": (

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +15,8 @@ from typing import Any
 from torch import Tensor
 
 FORMAT = 1
-LARGEST_HEADER = 2**24
-"""Bytes; a header that claims more is not one of ours."""
+LARGEST_HEADER = 100_000_000
+"""Bytes; the format allows no more."""
 
 Header = dict[str, Any]
 
@@ -66,7 +65,12 @@ def read(path: Path, kind: str) -> tuple[Header, dict[str, Tensor]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, RuntimeError, KeyError, TypeError, UnicodeError) as error:
         raise FileError(f"{path} is damaged or no safetensors file ({error})") from error
-    if header.pop("sha256", None) != _checksum(_text(header), tensors):
+    claimed = header.pop("sha256", None)
+    try:
+        found = _checksum(_text(header), tensors)
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"the header of {path} cannot be read ({error})") from error
+    if claimed != found:
         raise FileError(
             f"{path} does not match its checksum: it was changed or damaged after it was written; "
             "get or make it again"
@@ -81,7 +85,7 @@ def _check_size(path: Path) -> None:
     if size < 8 or claimed > size - 8:
         raise FileError(f"{path} is cut off or no safetensors file ({size} bytes); get it again")
     if claimed > LARGEST_HEADER:
-        raise FileError(f"{path} claims a header of {claimed} bytes, which none of ours has")
+        raise FileError(f"{path} claims a header of {claimed} bytes, more than the format allows")
 
 
 def _header(path: Path, texts: Mapping[str, str], kind: str) -> Header:
@@ -118,9 +122,14 @@ def _checksum(text: str, tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
+def beside(path: Path, ending: str) -> Path:
+    """``NAME.ending`` for ``NAME.safetensors``, in the same folder."""
+    return path.with_name(f"{path.name.removesuffix('.safetensors')}.{ending}")
+
+
 def number(value: object) -> bool:
     """Whether a value from JSON is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
 
 
 def whole(value: object, least: int = 0) -> bool:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gcond import config
 from gcond.condensed import file
+from gcond.condensed.container import beside
 from gcond.condensed.provenance import History, Source, versions
 from gcond.datasets import as_task
 from gcond.datasets.read import edge_list
@@ -258,7 +259,7 @@ class Condensed:
         file.write(self, target)
         if self.seconds is not None:
             timings = {"seconds": self.seconds, "threads": torch.get_num_threads()}
-            target.with_suffix(".log.json").write_text(json.dumps(timings) + "\n")
+            beside(target, "log.json").write_text(json.dumps(timings) + "\n")
 
     @staticmethod
     def load(path: str | Path) -> Condensed:

@@ -149,6 +149,15 @@ def test_isolated_nodes_self_loops_and_direction_are_kept_as_documented():
     assert np.allclose(a_hat[2], [0, 0, 1, 0])
 
 
+def test_an_empty_list_of_validation_nodes_is_no_validation():
+    x, adj, y = np.eye(4), np.ones((4, 4)), [0, 1, 0, 1]
+    with_list = NodeData.from_arrays(x, adj, y, train=[0, 1], val=[], test=[2, 3])
+    without = NodeData.from_arrays(x, adj, y, train=[0, 1], test=[2, 3])
+    assert as_task(with_list).fingerprint == as_task(without).fingerprint
+    with pytest.raises(ValueError, match="train_mask marks no node"):
+        NodeData.from_arrays(x, adj, y, train=[], test=[2, 3])
+
+
 def test_the_callers_arrays_are_not_changed():
     data = weighted()
     adj, x = matrix(data), data.x.numpy().copy()

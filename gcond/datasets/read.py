@@ -145,6 +145,8 @@ def _mask(name: str, given: Any, n: int, split: int) -> Any:
         mask = mask[:, split]
     if mask.dtype == bool and mask.shape == (n,):
         return mask
+    if mask.dtype != bool and mask.shape == (0,):  # an empty list of node numbers
+        return np.zeros(n, dtype=bool)
     if mask.dtype.kind not in "iu" or mask.ndim != 1:
         raise ValueError(
             f"{name}_mask must be boolean of shape [{n}] or a list of node numbers, got "

@@ -14,11 +14,10 @@ import torch
 from torch import Tensor
 
 from gcond import config
-from gcond.condensed import file
+from gcond.condensed import file, foreign
 from gcond.condensed.container import beside
 from gcond.condensed.provenance import History, Source, versions
 from gcond.datasets import as_task
-from gcond.datasets.read import edge_list
 from gcond.methods import TYPES
 
 if TYPE_CHECKING:
@@ -218,26 +217,13 @@ class Condensed:
             ValueError: A part is missing or does not fit the data.
         """
         task = as_task(dataset, root=root, setting=setting, normalize=normalize, split=split)
-        x = x if x is not None else getattr(data, "x", None)
-        y = y if y is not None else getattr(data, "y", None)
-        if x is None or y is None:
-            raise ValueError("a condensed graph needs x and y; give them, or data that has them")
-        x, y = x.detach().cpu().float(), y.detach().cpu().long().reshape(-1)
-        if x.dim() != 2 or x.shape[1] != task.num_features or len(x) != len(y):
-            raise ValueError(
-                f"x must have a row for each of the {len(y)} labels and the {task.num_features} "
-                f"features of {task.name}, got {list(x.shape)}"
-            )
-        numbers = {label: c for c, label in enumerate(task.label_names)}
-        foreign = sorted(set(y.tolist()) - numbers.keys())
-        if foreign:
-            raise ValueError(f"y has the labels {foreign}, which {task.name} does not have")
-        edge_index, edge_weight = edges_of(_given_adjacency(data, adj, len(y)), x)
+        x, adj, y = foreign.parts(task, data, x, y, adj)
+        edge_index, edge_weight = edges_of(adj, x)
         return Condensed(
             x=x,
             edge_index=edge_index,
             edge_weight=edge_weight,
-            y=torch.tensor([numbers[label] for label in y.tolist()]),
+            y=y,
             source=Source.of(task),
             config={"name": name},
             seed=0,
@@ -279,26 +265,3 @@ def edges_of(adj: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:
         return empty, like.new_empty(0)
     edge_index = (adj > torch.finfo(adj.dtype).tiny).nonzero().T.contiguous()
     return edge_index, adj[edge_index[0], edge_index[1]]
-
-
-def _given_adjacency(data: Data | None, adj: Tensor | None, n: int) -> Tensor | None:
-    """Dense weights from whichever form was given, checked."""
-    if adj is None and getattr(data, "adj", None) is not None:
-        adj = data.adj  # type: ignore[union-attr]
-    if adj is not None:
-        found = (adj.to_dense() if adj.layout != torch.strided else adj).detach().cpu().float()
-    elif data is not None and data.edge_index is not None:
-        found = torch.as_tensor(
-            edge_list(data.edge_index, getattr(data, "edge_weight", None), n).toarray()
-        )
-    else:
-        return None
-    if found.shape != (n, n) or not bool(torch.isfinite(found).all()) or bool((found < 0).any()):
-        raise ValueError(f"adj must hold finite, non-negative weights [{n}, {n}]")
-    if bool(found.diagonal().any()):
-        raise ValueError(
-            "adj has self-loops, which models add themselves; use adj - adj.diag().diag()"
-        )
-    if not torch.allclose(found, found.T, atol=1e-6):
-        raise ValueError("adj must be symmetric; use (adj + adj.T) / 2")
-    return (found + found.T) / 2

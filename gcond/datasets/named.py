@@ -80,14 +80,7 @@ def _digits(base: Path) -> Data:
         edge_index=torch.tensor(edge_index, dtype=torch.long),
         y=torch.tensor(y, dtype=torch.long),
     )
-    rng = np.random.default_rng(0)
-    split = np.full(len(y), 2)
-    for c in range(10):
-        order = rng.permutation(np.flatnonzero(y == c))
-        split[order[:20]], split[order[20:50]] = 0, 1
-    for number, mask in enumerate(("train_mask", "val_mask", "test_mask")):
-        data[mask] = torch.tensor(split == number)
-    return data
+    return _with_masks(data, _drawn(y, 0))
 
 
 def _planetoid(title: str) -> Callable[[Path], Data]:
@@ -153,6 +146,8 @@ class _Family:
         return load
 
 
+Marks = np.ndarray[Any, Any]
+
 SPLITS = 10
 """Random splits of datasets that bring none."""
 
@@ -160,14 +155,22 @@ SPLITS = 10
 def _with_splits(data: Data) -> Data:
     """Masks with a column for each of the random splits."""
     y = data.y.numpy()
-    drawn = np.full((len(y), SPLITS), 2)
-    for number in range(SPLITS):
-        rng = np.random.default_rng(number)
-        for c in np.unique(y):
-            order = rng.permutation(np.flatnonzero(y == c))
-            drawn[order[:20], number], drawn[order[20:50], number] = 0, 1
-    for mark, name in enumerate(("train_mask", "val_mask", "test_mask")):
-        data[name] = torch.tensor(drawn == mark)
+    return _with_masks(data, np.stack([_drawn(y, number) for number in range(SPLITS)], 1))
+
+
+def _drawn(y: Marks, seed: int) -> Marks:
+    """0 for 20 training nodes of each class, 1 for 30 validation nodes, 2 for the others."""
+    rng = np.random.default_rng(seed)
+    marks = np.full(len(y), 2)
+    for c in np.unique(y):
+        order = rng.permutation(np.flatnonzero(y == c))
+        marks[order[:20]], marks[order[20:50]] = 0, 1
+    return marks
+
+
+def _with_masks(data: Data, marks: Marks) -> Data:
+    for number, name in enumerate(("train_mask", "val_mask", "test_mask")):
+        data[name] = torch.tensor(marks == number)
     return data
 
 

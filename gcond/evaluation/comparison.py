@@ -11,7 +11,7 @@ from typing import Any
 from gcond.condensed import Condensed
 from gcond.evaluation.architectures import ARCHITECTURES
 from gcond.evaluation.fitting import Model
-from gcond.evaluation.judge import evaluate
+from gcond.evaluation.judge import evaluate, name_of, opened
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.result import Evaluation, Row
 from gcond.evaluation.tables import Style, tabulate
@@ -92,32 +92,20 @@ def compare(
     names: list[str] = []
     rows: list[tuple[Row, ...]] = []
     for i, small in enumerate(sets):
+        task = opened(small, dataset, root)
+        beside = () if i else baselines
         found: list[Evaluation] = [
-            evaluate(
-                small,
-                dataset,
-                model=model,
-                protocol=chosen,
-                seeds=seeds,
-                baselines=() if i else baselines,
-                root=root,
-            )
+            evaluate(small, task, model=model, protocol=chosen, seeds=seeds, baselines=beside)
             for model in models
         ]
         names.append(f"{small.source.name}, {small.config['name']}")
         rows.append(tuple(each.rows[0] for each in found))
-        for j, name in enumerate(() if i else baselines, 1):
+        for j, name in enumerate(beside, 1):
             names.append(f"{small.source.name}, {name}")
             rows.append(tuple(each.rows[j] for each in found))
     return Comparison(
         f"{chosen.name} ({chosen.digest})",
-        tuple(
-            m if isinstance(m, str) else getattr(m, "__name__", type(m).__name__) for m in models
-        ),
+        tuple(name_of(model) for model in models),
         tuple(names),
         tuple(rows),
     )
-
-
-def _name(model: Model) -> str:
-    return model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)

@@ -73,13 +73,7 @@ def evaluate(
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     chosen = get_protocol(protocol)
-    data = condensed.source.name if dataset is None else dataset
-    if dataset is None and data not in list_datasets():
-        raise ValueError(
-            f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
-            "give the graph as dataset="
-        )
-    task = source_of(condensed, data, root)
+    task = opened(condensed, dataset, root)
     counts = torch.bincount(condensed.y.long(), minlength=condensed.num_classes)
     seen = {name: get_method(name) for name in baselines if name != "whole"}
     rows = [_row("condensed", condensed, task, model, chosen, seeds)]
@@ -96,13 +90,29 @@ def evaluate(
     return Evaluation(
         dataset=condensed.source.name,
         method=condensed.config["name"],
-        model=model if isinstance(model, str) else type(model).__name__,
+        model=name_of(model),
         protocol=chosen.name,
         selected_step=condensed.history.selected_step,
         rows=tuple(rows),
         protocol_digest=chosen.digest,
         seconds=condensed.seconds,
     )
+
+
+def opened(condensed: Condensed, dataset: Any, root: str | Path | None) -> NodeTask:
+    """The task that a set was condensed from, by default opened by the name it had."""
+    data = condensed.source.name if dataset is None else dataset
+    if dataset is None and data not in list_datasets():
+        raise ValueError(
+            f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
+            "give the graph as dataset="
+        )
+    return source_of(condensed, data, root)
+
+
+def name_of(model: Model) -> str:
+    """What a table calls an architecture."""
+    return model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
 
 
 def _row(

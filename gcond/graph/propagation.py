@@ -78,10 +78,15 @@ def to_sparse_tensor(matrix: Matrix, dtype: torch.dtype) -> Tensor:
 
 def normalise_dense(adj: Tensor) -> Tensor:
     r"""The same normalisation of a dense adjacency without self-loops, differentiable."""
+    return _scaled(adj)[0]
+
+
+def _scaled(adj: Tensor) -> tuple[Tensor, Tensor]:
+    """The normalised adjacency and the ``degree ** -1/2`` that its rows and columns took."""
     n = adj.shape[-1]
     looped = adj + torch.eye(n, dtype=adj.dtype, device=adj.device)
     scale = looped.sum(-1).rsqrt()
-    return looped * scale[..., :, None] * scale[..., None, :]
+    return looped * scale[..., :, None] * scale[..., None, :], scale
 
 
 def propagate_dense(adj: Tensor, x: Tensor, hops: int) -> Tensor:
@@ -97,10 +102,7 @@ class _Propagation(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, adj: Tensor, x: Tensor, hops: int) -> Tensor:
-        a_hat = adj.clone()
-        a_hat.diagonal().add_(1)
-        scale = a_hat.sum(1).rsqrt_()
-        a_hat.mul_(scale[:, None]).mul_(scale)
+        a_hat, scale = _scaled(adj)
         powers = [torch.eye(len(x), dtype=x.dtype, device=x.device), a_hat]
         while len(powers) <= hops:
             powers.append(powers[-1] @ a_hat)

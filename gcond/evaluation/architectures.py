@@ -3,17 +3,27 @@
 All are called as ``model(x, edge_index, edge_weight)``. Those that cannot use weights say so with
 ``supports_edge_weight = False``, as PyG's models do; they get the edges at or above a protocol's
 threshold instead.
+
+Every one starts with a linear map of the features, before any sum over neighbours: convolutions
+that PyG writes the other way round are put in that order (the same function), since wide sparse
+features are then multiplied once and never carried along edges. Built with ``normalize=False`` an
+architecture takes its adjacency matrix ready-made (:mod:`gcond.evaluation.views`) and holds the
+same parameters under the same names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 import torch
 import torch_geometric.nn as pyg
 from torch import Tensor, nn
 from torch.nn.functional import dropout, relu
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
+
+from gcond.evaluation.views import Kind
 
 
 class SGC(nn.Module):
@@ -22,10 +32,12 @@ class SGC(nn.Module):
 
     supports_edge_weight = True
 
-    def __init__(self, in_channels: int, hidden: int, out_channels: int, p: float) -> None:
+    def __init__(
+        self, in_channels: int, hidden: int, out_channels: int, p: float, normalize: bool = True
+    ) -> None:
         super().__init__()
         self.linear = pyg.Linear(in_channels, out_channels, bias=False)
-        self.propagation = pyg.APPNP(K=2, alpha=0.0)
+        self.propagation = pyg.APPNP(K=2, alpha=0.0, normalize=normalize)
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
@@ -39,15 +51,69 @@ class APPNP(nn.Module):
 
     supports_edge_weight = True
 
-    def __init__(self, in_channels: int, hidden: int, out_channels: int, p: float) -> None:
+    def __init__(
+        self, in_channels: int, hidden: int, out_channels: int, p: float, normalize: bool = True
+    ) -> None:
         super().__init__()
         self.first, self.last = nn.Linear(in_channels, hidden), nn.Linear(hidden, out_channels)
-        self.propagation = pyg.APPNP(K=10, alpha=0.1)
+        self.propagation = pyg.APPNP(K=10, alpha=0.1, normalize=normalize)
         self.p = p
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
         hidden = dropout(relu(self.first(x)), self.p, self.training)
         out: Tensor = self.propagation(self.last(hidden), edge_index, edge_weight)
+        return out
+
+
+class Laplacian(nn.Module):
+    r"""The rescaled Laplacian of Chebyshev filters for a largest eigenvalue of 2,
+    :math:`-D^{-1/2} A D^{-1/2}`."""
+
+    def __init__(self, normalize: bool = True) -> None:
+        super().__init__()
+        self.sum, self.normalize = pyg.SimpleConv("sum"), normalize
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        if self.normalize:
+            edge_index, edge_weight = gcn_norm(
+                edge_index, edge_weight, len(x), add_self_loops=False, dtype=x.dtype
+            )
+        out: Tensor = -self.sum(x, edge_index, edge_weight)
+        return out
+
+
+class MapFirst(nn.Module):
+    """A convolution of a node's own features and an aggregate of its neighbours', each with a map
+    of its own, the maps before the aggregation: PyG's ``SAGEConv`` with the mean, its
+    ``ChebConv`` of order 2 with the Laplacian."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, aggregate: nn.Module, init: str | None = None
+    ) -> None:
+        super().__init__()
+        kind, bias = {"weight_initializer": init}, "zeros" if init else None
+        self.neighbours = pyg.Linear(in_channels, out_channels, bias=False, **kind)
+        self.root = pyg.Linear(in_channels, out_channels, **kind, bias_initializer=bias)
+        self.aggregate = aggregate
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_weight: Tensor | None = None) -> Tensor:
+        weights = () if edge_weight is None else (edge_weight,)
+        out: Tensor = self.root(x) + self.aggregate(self.neighbours(x), edge_index, *weights)
+        return out
+
+
+class Isomorphism(nn.Module):
+    """PyG's ``GINConv`` with a two-layer network, whose first map comes before the sum."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.first = pyg.Linear(in_channels, out_channels, bias=False)
+        self.sum = pyg.SimpleConv("sum", combine_root="sum")
+        self.bias = nn.Parameter(torch.empty(out_channels).uniform_(-1, 1) * in_channels**-0.5)
+        self.last = pyg.Linear(out_channels, out_channels)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        out: Tensor = self.last(relu(self.sum(self.first(x), edge_index) + self.bias))
         return out
 
 
@@ -71,10 +137,42 @@ class ChebNet(_TwoLayers):
     """`"Convolutional Neural Networks on Graphs with Fast Localized Spectral Filtering"
     <https://arxiv.org/abs/1606.09375>`_, two layers of order 2."""
 
-    def __init__(self, in_channels: int, hidden: int, out_channels: int, p: float) -> None:
+    def __init__(
+        self, in_channels: int, hidden: int, out_channels: int, p: float, normalize: bool = True
+    ) -> None:
         super().__init__(
-            pyg.ChebConv(in_channels, hidden, K=2), pyg.ChebConv(hidden, out_channels, K=2), p
+            MapFirst(in_channels, hidden, Laplacian(normalize), "glorot"),
+            MapFirst(hidden, out_channels, Laplacian(normalize), "glorot"),
+            p,
         )
+
+
+class GraphSAGE(_TwoLayers):
+    """`"Inductive Representation Learning on Large Graphs" <https://arxiv.org/abs/1706.02216>`_,
+    two layers with the mean over neighbours. It uses no edge weights."""
+
+    supports_edge_weight = False
+
+    def __init__(
+        self, in_channels: int, hidden: int, out_channels: int, p: float, normalize: bool = True
+    ) -> None:
+        super().__init__(
+            MapFirst(in_channels, hidden, pyg.SimpleConv("mean")),
+            MapFirst(hidden, out_channels, pyg.SimpleConv("mean")),
+            p,
+        )
+
+
+class GIN(_TwoLayers):
+    """`"How Powerful are Graph Neural Networks?" <https://arxiv.org/abs/1810.00826>`_, two
+    layers. It uses no edge weights."""
+
+    supports_edge_weight = False
+
+    def __init__(
+        self, in_channels: int, hidden: int, out_channels: int, p: float, normalize: bool = True
+    ) -> None:
+        super().__init__(Isomorphism(in_channels, hidden), Isomorphism(hidden, out_channels), p)
 
 
 class Transformer(_TwoLayers):
@@ -84,7 +182,9 @@ class Transformer(_TwoLayers):
 
     supports_edge_weight = False
 
-    def __init__(self, in_channels: int, hidden: int, out_channels: int, p: float) -> None:
+    def __init__(
+        self, in_channels: int, hidden: int, out_channels: int, p: float, normalize: bool = True
+    ) -> None:
         heads = 4 if hidden % 4 == 0 else 1
         super().__init__(
             pyg.TransformerConv(in_channels, hidden // heads, heads=heads),
@@ -99,11 +199,14 @@ class GCNII(nn.Module):
 
     supports_edge_weight = True
 
-    def __init__(self, in_channels: int, hidden: int, out_channels: int, p: float) -> None:
+    def __init__(
+        self, in_channels: int, hidden: int, out_channels: int, p: float, normalize: bool = True
+    ) -> None:
         super().__init__()
         self.first, self.last = nn.Linear(in_channels, hidden), nn.Linear(hidden, out_channels)
         self.convs = nn.ModuleList(
-            pyg.GCN2Conv(hidden, alpha=0.1, theta=0.5, layer=layer) for layer in range(1, 9)
+            pyg.GCN2Conv(hidden, alpha=0.1, theta=0.5, layer=layer, normalize=normalize)
+            for layer in range(1, 9)
         )
         self.p = p
 
@@ -116,58 +219,102 @@ class GCNII(nn.Module):
         return out
 
 
-Builder = Callable[[int, int, int, float], nn.Module]
+Builder = Callable[[int, int, int, float, bool], nn.Module]
 
 
-def _of_pyg(name: str, **extra: object) -> Builder:
-    def build(in_channels: int, hidden: int, out_channels: int, p: float) -> nn.Module:
+@dataclass(frozen=True)
+class Architecture:
+    """How a named architecture is built, and in which form it takes a graph at its fastest.
+
+    Args:
+        build: From input, hidden and output channels, dropout, and whether its convolutions
+            normalise the adjacency themselves.
+        kind: The form of the graph it takes without normalising.
+    """
+
+    build: Builder
+    kind: Kind
+
+
+def _of_pyg(name: str, normalises: bool = False, **extra: object) -> Builder:
+    def build(
+        in_channels: int, hidden: int, out_channels: int, p: float, normalize: bool = True
+    ) -> nn.Module:
         kind = getattr(pyg, name)
+        options = extra | ({"normalize": normalize} if normalises else {})
         module: nn.Module = kind(
             in_channels=in_channels,
             hidden_channels=hidden,
             out_channels=out_channels,
             num_layers=2,
             dropout=p,
-            **extra,
+            **options,
         )
         return module
 
     return build
 
 
-ARCHITECTURES: dict[str, Builder] = {
-    "GCN": _of_pyg("GCN"),
-    "SGC": SGC,
-    "APPNP": APPNP,
-    "ChebNet": ChebNet,
-    "GraphSAGE": _of_pyg("GraphSAGE"),
-    "GAT": _of_pyg("GAT"),
-    "GIN": _of_pyg("GIN"),
-    "GCNII": GCNII,
-    "Transformer": Transformer,
+ARCHITECTURES: dict[str, Architecture] = {
+    "GCN": Architecture(_of_pyg("GCN", normalises=True), "normalised"),
+    "SGC": Architecture(SGC, "normalised"),
+    "APPNP": Architecture(APPNP, "normalised"),
+    "ChebNet": Architecture(ChebNet, "no loops"),
+    "GraphSAGE": Architecture(GraphSAGE, "ones"),
+    "GAT": Architecture(_of_pyg("GAT"), "edges"),
+    "GIN": Architecture(GIN, "ones"),
+    "GCNII": Architecture(GCNII, "normalised"),
+    "Transformer": Architecture(Transformer, "edges"),
     # PyG's MLP normalises by default, its GNNs do not. Its second argument is a batch vector that
     # only normalisation reads, so it can be called like the others.
-    "MLP": _of_pyg("MLP", norm=None),
+    "MLP": Architecture(_of_pyg("MLP", norm=None), "edges"),
 }
 """Two layers each, but for SGC (one), GCNII (ten) and APPNP (a network, then ten propagations)."""
 
+_ALIASES = {"cheby": "ChebNet", "sage": "GraphSAGE"}
 
-def build(name: str, in_channels: int, hidden: int, out_channels: int, p: float) -> nn.Module:
-    """A fresh model of that name from torch's global generator.
+
+def find(name: str) -> str:
+    """The name as :data:`ARCHITECTURES` spells it, from any case or a common alias.
 
     Raises:
         ValueError: The name is unknown.
     """
-    known = {key.lower(): key for key in ARCHITECTURES} | {"cheby": "ChebNet", "sage": "GraphSAGE"}
+    known = {key.lower(): key for key in ARCHITECTURES} | _ALIASES
     key = known.get(name.lower())
     if key is None:
         close = get_close_matches(name.lower(), known, 1)
-        hint = f"; did you mean {known[close[0]]!r}?" if close else ""
+        hint = f" did you mean {known[close[0]]!r}?" if close else ""
         raise ValueError(
-            f"unknown model {name!r}{hint} Known: {', '.join(ARCHITECTURES)}; or give a module, or "
-            "a function of the number of input and output channels"
+            f"unknown model {name!r};{hint} known: {', '.join(ARCHITECTURES)}; or give a module, "
+            "or a function of the number of input and output channels"
         )
-    return ARCHITECTURES[key](in_channels, hidden, out_channels, p)
+    return key
+
+
+def build(
+    name: str,
+    in_channels: int,
+    hidden: int,
+    out_channels: int,
+    p: float,
+    normalize: bool = True,
+) -> nn.Module:
+    """A fresh model of that name from torch's global generator.
+
+    Args:
+        name: As :func:`find` understands it.
+        in_channels: Number of features.
+        hidden: Width of hidden layers.
+        out_channels: Number of classes.
+        p: Dropout.
+        normalize: Whether its convolutions normalise the adjacency themselves.
+
+    Raises:
+        ValueError: The name is unknown.
+    """
+    architecture = ARCHITECTURES[find(name)]
+    return architecture.build(in_channels, hidden, out_channels, p, normalize)
 
 
 def uses_edge_weight(model: nn.Module) -> bool:

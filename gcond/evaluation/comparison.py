@@ -15,6 +15,7 @@ from gcond.evaluation.judge import evaluate, name_of, opened
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.result import Evaluation, Row
 from gcond.evaluation.tables import Style, tabulate
+from gcond.evaluation.views import Real
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,10 @@ def compare(
     names: list[str] = []
     rows: list[tuple[Row, ...]] = []
     for i, small in enumerate(sets):
-        task = opened(small, dataset, root)
+        real = Real(opened(small, dataset, root))
         beside = () if i else baselines
         found: list[Evaluation] = [
-            evaluate(small, task, model=model, protocol=chosen, seeds=seeds, baselines=beside)
+            evaluate(small, real, model=model, protocol=chosen, seeds=seeds, baselines=beside)
             for model in models
         ]
         names.append(f"{small.source.name}, {small.config['name']}")

@@ -14,13 +14,12 @@ from gcond.condensed import Condensed
 from gcond.datasets import NodeData, as_task
 from gcond.evaluation import architectures
 from gcond.evaluation.protocol import Protocol, get_protocol
-from gcond.graph.sources import in_pyg_form
-from gcond.graph.task import NodeTask, Split
+from gcond.evaluation.views import Graph, Real, View, kept, of_condensed
+from gcond.graph.task import NodeTask
 
 Factory = Callable[[int, int], nn.Module]
 Model = str | nn.Module | Factory
-Graph = tuple[Tensor, Tensor, Tensor]
-"""Features, edge_index, edge_weight."""
+Inputs = tuple[Tensor, ...]
 
 
 def fit(
@@ -63,9 +62,15 @@ def fit(
     """
     chosen = get_protocol(protocol)
     task = None if dataset is None else source_of(condensed, dataset)
-    full = condensed.full()
-    graph = full.x, full.edge_index, full.edge_weight
-    return trained(model, full.num_classes, graph, None, full.y, task, chosen, seed)
+    val = None if task is None else Real(task).view("val")
+    view = of_condensed(kept(condensed, chosen.min_edge_weight))
+    module = trained(model, condensed.num_classes, view, val, chosen, seed)
+    if not isinstance(model, str):
+        return module
+    with torch.random.fork_rng(devices=[]):
+        usual = build(model, view.graph.x.shape[1], condensed.num_classes, chosen)
+    usual.load_state_dict(module.state_dict())
+    return usual.eval()
 
 
 def source_of(condensed: Condensed, dataset: Any, root: Any = None) -> NodeTask:
@@ -87,52 +92,47 @@ def source_of(condensed: Condensed, dataset: Any, root: Any = None) -> NodeTask:
     return task
 
 
-def build(model: Model, in_channels: int, out_channels: int, protocol: Protocol) -> nn.Module:
-    """A fresh module from torch's global generator, or a copy of the one given."""
+def build(
+    model: Model, in_channels: int, out_channels: int, protocol: Protocol, normalize: bool = True
+) -> nn.Module:
+    """A fresh module from torch's global generator, or a copy of the one given.
+
+    Args:
+        model: As in :func:`fit`.
+        in_channels: Number of features.
+        out_channels: Number of classes.
+        protocol: Holds the width of hidden layers and the dropout of named architectures.
+        normalize: Whether named architectures normalise the adjacency themselves.
+    """
     if isinstance(model, nn.Module):
         return copy.deepcopy(model)
     if not isinstance(model, str):
         return model(in_channels, out_channels)
-    hyper = protocol.training
+    hyper = protocol.training_of(model)
     return architectures.build(
-        model, in_channels, hyper.hidden_channels, out_channels, hyper.dropout
+        model, in_channels, hyper.hidden_channels, out_channels, hyper.dropout, normalize
     )
 
 
-def real_graph(task: NodeTask, split: Split) -> tuple[Graph, Tensor]:
-    """The real graph that a split lives on in PyG's form, and the split's rows."""
-    x, edge_index, edge_weight, rows = in_pyg_form(task, split)
-    return (x, edge_index, edge_weight), rows
-
-
-def call(module: nn.Module, graph: Graph, threshold: float) -> Tensor:
-    """Logits of a module on a graph; weights that it cannot use become a choice of edges."""
-    x, edge_index, edge_weight = graph
-    if architectures.uses_edge_weight(module):
-        out: Tensor = module(x, edge_index, edge_weight)
-    else:
-        out = module(x, edge_index[:, edge_weight >= threshold])
-    return out
+def inputs(model: Model, module: nn.Module, graph: Graph, protocol: Protocol) -> Inputs:
+    """What a module is called with on a graph: named architectures get it prepared."""
+    if isinstance(model, str):
+        kind = architectures.ARCHITECTURES[architectures.find(model)].kind
+        return graph.inputs(kind, protocol.edge_threshold, sparse=True)
+    weighted = architectures.uses_edge_weight(module)
+    return graph.inputs("weighted" if weighted else "edges", protocol.edge_threshold)
 
 
 def trained(
-    model: Model,
-    num_classes: int,
-    graph: Graph,
-    rows: Tensor | None,
-    y: Tensor,
-    task: NodeTask | None,
-    protocol: Protocol,
-    seed: int,
+    model: Model, num_classes: int, view: View, val: View | None, protocol: Protocol, seed: int
 ) -> nn.Module:
-    """A model trained on the rows of a graph, at its best epoch on the task's validation nodes
-    if it has any, else at the last one."""
+    """A model trained on a view, at its best epoch on the validation view if there is one, else
+    at the last one. Named architectures leave the normalisation to :func:`inputs`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module = build(model, graph[0].shape[1], num_classes, protocol)
-        val = None if task is None or not len(task.index["val"]) else real_graph(task, "val")
-        labels = torch.empty(0) if task is None else task.labels("val")
-        best, kept, hyper = -1.0, None, protocol.training
+        module = build(model, view.graph.x.shape[1], num_classes, protocol, normalize=False)
+        shown = inputs(model, module, view.graph, protocol)
+        best, state, hyper = -1.0, None, protocol.training_of(model)
         lr, optimizer = hyper.lr, _adam(module, hyper.lr, hyper.weight_decay)
         for epoch in range(hyper.epochs):
             if epoch == hyper.epochs // 2 and epoch > 0:
@@ -140,30 +140,28 @@ def trained(
                 optimizer = _adam(module, lr, hyper.weight_decay)
             module.train()
             optimizer.zero_grad()
-            out = call(module, graph, protocol.edge_threshold)
-            cross_entropy(out if rows is None else out[rows], y).backward()  # type: ignore[no-untyped-call]
+            out = module(*shown)
+            loss = cross_entropy(out if view.rows is None else out[view.rows], view.y)
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             last = epoch + 1 == hyper.epochs
             if val is not None and (last or (epoch + 1) % hyper.validate_every == 0):
-                accuracy = accuracy_of(predict(module, *val, protocol), labels)
-                if accuracy > best:
-                    best, kept = accuracy, copy.deepcopy(module.state_dict())
-    if kept is not None:
-        module.load_state_dict(kept)
+                hits = accuracy(module, inputs(model, module, val.graph, protocol), val)
+                if hits > best:
+                    best, state = hits, copy.deepcopy(module.state_dict())
+    if state is not None:
+        module.load_state_dict(state)
     return module.eval()
 
 
 def _adam(module: nn.Module, lr: float, weight_decay: float) -> torch.optim.Adam:
-    return torch.optim.Adam(module.parameters(), lr, weight_decay=weight_decay)
-
-
-def accuracy_of(predicted: Tensor, y: Tensor) -> float:
-    """Share of equal entries."""
-    return float((predicted == y).double().mean())
+    return torch.optim.Adam(module.parameters(), lr, weight_decay=weight_decay, fused=True)
 
 
 @torch.no_grad()
-def predict(module: nn.Module, graph: Graph, rows: Tensor, protocol: Protocol) -> Tensor:
-    """Predicted classes of the given rows."""
+def accuracy(module: nn.Module, shown: Inputs, view: View) -> float:
+    """Percent of a view's rows that a module classifies as labelled."""
     module.eval()
-    return call(module, graph, protocol.edge_threshold)[rows].argmax(-1)
+    out = module(*shown)
+    predicted = (out if view.rows is None else out[view.rows]).argmax(-1)
+    return 100 * float((predicted == view.y).double().mean())

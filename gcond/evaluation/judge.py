@@ -14,16 +14,15 @@ from torch import Tensor
 from gcond.condensed import Condensed, edges_of
 from gcond.datasets import list_datasets
 from gcond.evaluation.fitting import (
-    Graph,
     Model,
-    accuracy_of,
-    predict,
-    real_graph,
+    accuracy,
+    inputs,
     source_of,
     trained,
 )
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.result import Evaluation, Row
+from gcond.evaluation.views import Real, View, kept, of_condensed
 from gcond.graph import receptive
 from gcond.graph.receptive import Receptive
 from gcond.graph.task import NodeTask, Split
@@ -73,20 +72,21 @@ def evaluate(
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     chosen = get_protocol(protocol)
-    task = opened(condensed, dataset, root)
+    real = dataset if isinstance(dataset, Real) else Real(opened(condensed, dataset, root))
+    task = real.task
     counts = torch.bincount(condensed.y.long(), minlength=condensed.num_classes)
     seen = {name: get_method(name) for name in baselines if name != "whole"}
-    rows = [_row("condensed", condensed, task, model, chosen, seeds)]
+    rows = [_row("condensed", condensed, real, model, chosen, seeds)]
     for name in baselines:
         if name == "whole":
-            rows.append(_whole(task, model, chosen, seeds))
+            rows.append(_whole(real, model, chosen, seeds))
             continue
         outcome = seen[name].run(task, counts, seed=condensed.seed)
         edge_index, edge_weight = edges_of(outcome.adj, outcome.x)
         other = replace(
             condensed, x=outcome.x, y=outcome.y, edge_index=edge_index, edge_weight=edge_weight
         )
-        rows.append(_row(name, other, task, model, chosen, seeds))
+        rows.append(_row(name, other, real, model, chosen, seeds))
     return Evaluation(
         dataset=condensed.source.name,
         method=condensed.config["name"],
@@ -116,28 +116,26 @@ def name_of(model: Model) -> str:
 
 
 def _row(
-    name: str, condensed: Condensed, task: NodeTask, model: Model, protocol: Protocol, seeds: int
+    name: str, condensed: Condensed, real: Real, model: Model, protocol: Protocol, seeds: int
 ) -> Row:
     began = time.perf_counter()
-    full = condensed.full()
+    full = kept(condensed, protocol.min_edge_weight)
     if model == "GCN":
         view = receptive.of_graph(full.x, full.adjacency, full.y)
-        test, val = _together(view, task, protocol, seeds)
+        test, val = _together(view, real.task, protocol, seeds)
     else:
-        graph = full.x, full.edge_index, full.edge_weight
-        test, val = _one_by_one(graph, None, full.y, task, model, protocol, seeds)
+        test, val = _one_by_one(of_condensed(full), real, model, protocol, seeds)
     seconds = time.perf_counter() - began
     return Row(name, test, val, condensed.num_nodes, condensed.nbytes, seconds)
 
 
-def _whole(task: NodeTask, model: Model, protocol: Protocol, seeds: int) -> Row:
+def _whole(real: Real, model: Model, protocol: Protocol, seeds: int) -> Row:
     began = time.perf_counter()
+    task = real.task
     if model == "GCN":
         test, val = _together(receptive.of_split(task, "train"), task, protocol, seeds)
     else:
-        graph, rows = real_graph(task, "train")
-        y = task.labels("train")
-        test, val = _one_by_one(graph, rows, y, task, model, protocol, seeds)
+        test, val = _one_by_one(real.train, real, model, protocol, seeds)
     seconds = time.perf_counter() - began
     return Row("whole", test, val, task.num_nodes, task.nbytes, seconds)
 
@@ -147,28 +145,25 @@ def _together(
 ) -> tuple[Percent, Percent]:
     """Test and validation accuracies of one GCN per seed, trained as one model."""
     val = receptive.of_split(task, "val") if len(task.index["val"]) else None
-    weights, accuracy, _ = train(view, task.num_classes, range(seeds), protocol.training, val)
+    training = protocol.training_of("GCN")
+    weights, accuracy, _ = train(view, task.num_classes, range(seeds), training, val)
     test, _ = score(receptive.of_split(task, "test"), weights)
     return _percent(test), () if val is None else _percent(accuracy)
 
 
 def _one_by_one(
-    graph: Graph,
-    rows: Tensor | None,
-    y: Tensor,
-    task: NodeTask,
-    model: Model,
-    protocol: Protocol,
-    seeds: int,
+    view: View, real: Real, model: Model, protocol: Protocol, seeds: int
 ) -> tuple[Percent, Percent]:
     """The same for any architecture, one model after the other."""
     found: dict[Split, list[float]] = {"test": [], "val": []}
-    views = {split: real_graph(task, split) for split in found if len(task.index[split])}
+    val = real.view("val")
     for seed in range(seeds):
-        module = trained(model, task.num_classes, graph, rows, y, task, protocol, seed)
-        for split, view in views.items():
-            predicted = predict(module, *view, protocol)
-            found[split].append(100 * accuracy_of(predicted, task.labels(split)))
+        module = trained(model, real.task.num_classes, view, val, protocol, seed)
+        for split, accuracies in found.items():
+            looked_at = real.view(split)
+            if looked_at is not None:
+                shown = inputs(model, module, looked_at.graph, protocol)
+                accuracies.append(accuracy(module, shown, looked_at))
     return tuple(found["test"]), tuple(found["val"])
 
 

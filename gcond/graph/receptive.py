@@ -49,7 +49,7 @@ def of_split(task: NodeTask, split: Split) -> Receptive:
     a_hat, x, rows = task.graph(split)
     outer = a_hat[rows]
     reach = np.unique(outer.indices)
-    return Receptive(_compact(a_hat[reach] @ x), _compact(outer[:, reach]), task.labels(split))
+    return Receptive(compact(a_hat[reach] @ x), compact(outer[:, reach]), task.labels(split))
 
 
 def of_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> Receptive:
@@ -68,7 +68,8 @@ def _transposed(matrix: Tensor) -> Tensor:
         return matrix.transpose(0, 1).to_sparse_csr()
 
 
-def _compact(matrix: Any) -> Tensor:
+def compact(matrix: Any) -> Tensor:
+    """A matrix in single precision, CSR where it has few non-zeros, else dense."""
     if sp.issparse(matrix):
         if matrix.nnz < SPARSE_BELOW * matrix.shape[0] * matrix.shape[1]:
             return to_sparse_tensor(matrix, torch.float32)

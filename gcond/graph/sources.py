@@ -83,11 +83,12 @@ class WholeGraph:
 def in_pyg_form(task: NodeTask, split: Split) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Features, ``edge_index`` and ``edge_weight`` of the graph that a split lives on, and the
     split's rows in it."""
-    rows = task.index[split]
-    adj, x = task.adj, task.x
-    if task.setting == "inductive":
-        adj, x, rows = adj[rows][:, rows], x[rows], np.arange(len(rows))
+    adj, x, rows = task.raw_graph(split)
+    return to_tensor(x, torch.float32), *to_edges(adj), torch.as_tensor(rows)
+
+
+def to_edges(adj: Any) -> tuple[Tensor, Tensor]:
+    """``edge_index`` and ``edge_weight`` of a sparse adjacency with a row per target."""
     coo = adj.tocoo()
     edge_index = torch.as_tensor(np.stack([coo.col, coo.row]), dtype=torch.long)
-    weight = torch.as_tensor(coo.data)
-    return to_tensor(x, torch.float32), edge_index, weight, torch.as_tensor(rows)
+    return edge_index, torch.as_tensor(coo.data)

@@ -78,10 +78,17 @@ class NodeTask:
 
     def graph(self, split: Split) -> tuple[Any, Any, Indices]:
         """Normalised adjacency, features and rows of the graph that a split lives on."""
+        if self.setting == "transductive":
+            return self._a_hat, self.x, self.index[split]
+        adj, x, rows = self.raw_graph(split)
+        return normalise(adj), x, rows
+
+    def raw_graph(self, split: Split) -> tuple[Any, Any, Indices]:
+        """Weighted adjacency, features and rows of the graph that a split lives on."""
         rows = self.index[split]
         if self.setting == "transductive":
-            return self._a_hat, self.x, rows
-        return normalise(self.adj[rows][:, rows]), self.x[rows], np.arange(len(rows))
+            return self.adj, self.x, rows
+        return self.adj[rows][:, rows], self.x[rows], np.arange(len(rows))
 
     def features(self, split: Split, hops: int) -> Any:
         r"""Rows of :math:`\hat A^K X` of a split's nodes, an ndarray or a CSR matrix."""

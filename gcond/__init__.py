@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gcond.condensation import condense
     from gcond.condensed import Condensed
     from gcond.datasets import NodeData, list_datasets, load_dataset
-    from gcond.evaluation import Comparison, Evaluation, compare, evaluate, fit
+    from gcond.evaluation import Comparison, Evaluation, Search, compare, evaluate, fit, search
     from gcond.methods import get_method, list_methods
 
 _HOMES = {
@@ -28,6 +28,8 @@ _HOMES = {
     "list_methods": "gcond.methods",
     "load_dataset": "gcond.datasets",
     "NodeData": "gcond.datasets",
+    "search": "gcond.evaluation",
+    "Search": "gcond.evaluation",
 }
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "Condensed",
     "Evaluation",
     "NodeData",
+    "Search",
     "compare",
     "condense",
     "evaluate",
@@ -43,6 +46,7 @@ __all__ = [
     "list_datasets",
     "list_methods",
     "load_dataset",
+    "search",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,12 +11,41 @@ from typing import Any
 
 from gcond.condensed import Condensed
 from gcond.evaluation.architectures import ARCHITECTURES
-from gcond.evaluation.fitting import Model
+from gcond.evaluation.fitting import Model, named
 from gcond.evaluation.judge import evaluate, name_of, opened
 from gcond.evaluation.protocol import Protocol, get_protocol
-from gcond.evaluation.result import Evaluation, Row
+from gcond.evaluation.result import Row
 from gcond.evaluation.tables import Style, tabulate
+from gcond.evaluation.tables import size as readable
 from gcond.evaluation.views import Real
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What models were trained on.
+
+    Args:
+        dataset: Name of the dataset.
+        method: Name of the method, or of the baseline.
+        num_nodes: Nodes of the set.
+        ratio: Nodes of the set / nodes of the graph it stands for.
+        nbytes: Bytes of features and edges.
+        selected_step: Matching step that was kept, ``None`` where nothing was learned.
+        seconds: Wall-clock of the condensation, where it is known.
+    """
+
+    dataset: str
+    method: str
+    num_nodes: int
+    ratio: float
+    nbytes: int
+    selected_step: int | None = None
+    seconds: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Dataset and method."""
+        return f"{self.dataset}, {self.method}"
 
 
 @dataclass(frozen=True)
@@ -25,30 +55,62 @@ class Comparison:
     Args:
         protocol: Name and hash of the protocol all of them share.
         models: Architectures.
-        names: What each row is.
-        rows: For each name, a row per architecture.
+        subjects: What each row is.
+        rows: For each subject, a row per architecture.
     """
 
     protocol: str
     models: tuple[str, ...]
-    names: tuple[str, ...]
+    subjects: tuple[Subject, ...]
     rows: tuple[tuple[Row, ...], ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Dataset and method of each row."""
+        return tuple(subject.name for subject in self.subjects)
 
     def table(self, style: Style = "markdown") -> str:
         """Accuracies in percent, ``"markdown"``, ``"plain"`` or ``"latex"``; the last column is
         the mean over architectures."""
-        seeds = len(self.rows[0][0].accuracies)
-        title = f"protocol {self.protocol}, mean ± std over {seeds} evaluation seeds, test %"
+        head = ["trained on", "nodes", "bytes", "step", "condensed in s"]
         cells = [
             [
-                name,
-                f"{row[0].num_nodes:,}",
-                *(f"{found.mean:.1f} ± {found.std:.1f}" for found in row),
+                subject.name,
+                f"{subject.num_nodes:,}",
+                readable(subject.nbytes),
+                "" if subject.selected_step is None else str(subject.selected_step),
+                "" if subject.seconds is None else f"{subject.seconds:.1f}",
+                *(_cell(found.accuracies) for found in row),
                 f"{sum(found.mean for found in row) / len(row):.1f}",
             ]
-            for name, row in zip(self.names, self.rows, strict=True)
+            for subject, row in zip(self.subjects, self.rows, strict=True)
         ]
-        return tabulate(title, ["trained on", "nodes", *self.models, "mean"], cells, style)
+        return tabulate(self._title, [*head, *self.models, "mean"], cells, style)
+
+    def by_ratio(self, style: Style = "markdown") -> str:
+        """Accuracy against size: a row for each method and architecture, a column for each number
+        of nodes with its ratio; sets of one method and size are averaged."""
+        found = [
+            (f"{subject.name}, {model}", subject, row)
+            for subject, rows in zip(self.subjects, self.rows, strict=True)
+            for model, row in zip(self.models, rows, strict=True)
+        ]
+        sizes = sorted({(subject.num_nodes, subject.ratio) for _, subject, _ in found})
+        names = list(dict.fromkeys(name for name, _, _ in found))
+        together: dict[tuple[str, tuple[int, float]], list[float]] = {}
+        for name, subject, row in found:
+            key = name, (subject.num_nodes, subject.ratio)
+            together.setdefault(key, []).extend(row.accuracies)
+        rows = [
+            [name, *(_cell(together.get((name, size), [])) for size in sizes)] for name in names
+        ]
+        head = [f"{n:,} nodes ({100 * ratio:.2g} %)" for n, ratio in sizes]
+        return tabulate(self._title, ["trained on", *head], rows, style)
+
+    @property
+    def _title(self) -> str:
+        seeds = len(self.rows[0][0].accuracies)
+        return f"protocol {self.protocol}, mean ± std over {seeds} evaluation seeds, test %"
 
     def to_json(self) -> str:
         """All figures as JSON."""
@@ -90,23 +152,45 @@ def compare(
     if not sets or not models:
         raise ValueError("there is nothing to compare; give a condensed set and a model")
     chosen = get_protocol(protocol)
-    names: list[str] = []
+    models = [named(model) for model in models]
+    # All names are looked up, and all data opened, before anything is trained.
+    reals: dict[str, Real] = {}
+    for small in sets:
+        task = opened(small, dataset, root)
+        reals.setdefault(task.fingerprint, Real(task))
+    subjects: list[Subject] = []
     rows: list[tuple[Row, ...]] = []
     for i, small in enumerate(sets):
-        real = Real(opened(small, dataset, root))
-        beside = () if i else baselines
-        found: list[Evaluation] = [
-            evaluate(small, real, model=model, protocol=chosen, seeds=seeds, baselines=beside)
+        real = reals[small.source.fingerprint]
+        beside = () if i else tuple(baselines)
+        found = [
+            evaluate(small, real, model=model, protocol=chosen, seeds=seeds, baselines=beside).rows
             for model in models
         ]
-        names.append(f"{small.source.name}, {small.config['name']}")
-        rows.append(tuple(each.rows[0] for each in found))
-        for j, name in enumerate(beside, 1):
-            names.append(f"{small.source.name}, {name}")
-            rows.append(tuple(each.rows[j] for each in found))
+        for j, name in enumerate((small.config["name"], *beside)):
+            rows.append(tuple(each[j] for each in found))
+            subjects.append(_subject(small, name, rows[-1][0], learned=j == 0))
     return Comparison(
         f"{chosen.name} ({chosen.digest})",
         tuple(name_of(model) for model in models),
-        tuple(names),
+        tuple(subjects),
         tuple(rows),
     )
+
+
+def _subject(small: Condensed, name: str, row: Row, *, learned: bool) -> Subject:
+    return Subject(
+        dataset=small.source.name,
+        method=name,
+        num_nodes=row.num_nodes,
+        ratio=row.num_nodes / small.source.num_nodes,
+        nbytes=row.nbytes,
+        selected_step=small.history.selected_step if learned and small.history.steps else None,
+        seconds=small.seconds if learned else None,
+    )
+
+
+def _cell(accuracies: Sequence[float]) -> str:
+    if not accuracies:
+        return ""
+    return f"{statistics.fmean(accuracies):.1f} ± {statistics.pstdev(accuracies):.1f}"

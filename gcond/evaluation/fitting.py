@@ -60,7 +60,7 @@ def fit(
         >>> gcond.fit(small, "GCN")
         GCN(64, 10, num_layers=2)
     """
-    chosen = get_protocol(protocol)
+    chosen, model = get_protocol(protocol), named(model)
     task = None if dataset is None else source_of(condensed, dataset)
     val = None if task is None else Real(task).view("val")
     view = of_condensed(kept(condensed, chosen.min_edge_weight))
@@ -92,6 +92,15 @@ def source_of(condensed: Condensed, dataset: Any, root: Any = None) -> NodeTask:
     return task
 
 
+def named(model: Model) -> Model:
+    """A model whose name, if it has one, is spelled as :data:`architectures.ARCHITECTURES` does.
+
+    Raises:
+        ValueError: The name is unknown.
+    """
+    return architectures.find(model) if isinstance(model, str) else model
+
+
 def build(
     model: Model, in_channels: int, out_channels: int, protocol: Protocol, normalize: bool = True
 ) -> nn.Module:
@@ -117,7 +126,7 @@ def build(
 def inputs(model: Model, module: nn.Module, graph: Graph, protocol: Protocol) -> Inputs:
     """What a module is called with on a graph: named architectures get it prepared."""
     if isinstance(model, str):
-        kind = architectures.ARCHITECTURES[architectures.find(model)].kind
+        kind = architectures.ARCHITECTURES[model].kind
         return graph.inputs(kind, protocol.edge_threshold, sparse=True)
     weighted = architectures.uses_edge_weight(module)
     return graph.inputs("weighted" if weighted else "edges", protocol.edge_threshold)

@@ -17,6 +17,7 @@ from gcond.evaluation.fitting import (
     Model,
     accuracy,
     inputs,
+    named,
     source_of,
     trained,
 )
@@ -71,7 +72,7 @@ def evaluate(
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
-    chosen = get_protocol(protocol)
+    chosen, model = get_protocol(protocol), named(model)
     real = dataset if isinstance(dataset, Real) else Real(opened(condensed, dataset, root))
     task = real.task
     counts = torch.bincount(condensed.y.long(), minlength=condensed.num_classes)

@@ -6,7 +6,7 @@ import json
 import statistics
 from dataclasses import asdict, dataclass
 
-from gcond.evaluation.tables import Style, tabulate
+from gcond.evaluation.tables import Style, size, tabulate
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Evaluation:
             [
                 row.name,
                 f"{row.num_nodes:,}",
-                _size(row.nbytes),
+                size(row.nbytes),
                 f"{row.mean:.1f} ± {row.std:.1f}",
                 f"{row.seconds:.1f}",
             ]
@@ -106,7 +106,3 @@ class Evaluation:
     def to_json(self) -> str:
         """All figures as JSON."""
         return json.dumps(asdict(self), indent=2)
-
-
-def _size(nbytes: int) -> str:
-    return f"{nbytes / 1e6:.2f} MB" if nbytes >= 1e5 else f"{nbytes / 1e3:.1f} kB"

@@ -32,6 +32,11 @@ def tabulate(
     return "\n".join([title, "", lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
+def size(nbytes: int) -> str:
+    """Bytes as a person reads them."""
+    return f"{nbytes / 1e6:.2f} MB" if nbytes >= 1e5 else f"{nbytes / 1e3:.1f} kB"
+
+
 def _rest(row: Sequence[str], widths: Sequence[int]) -> list[tuple[str, int]]:
     return list(zip(row[1:], widths[1:], strict=True))
 

@@ -1,4 +1,4 @@
-"""What a two-layer GCN needs of a graph to predict given rows, computed once."""
+"""What a two-layer model needs of a graph to predict given rows, computed once."""
 
 from __future__ import annotations
 
@@ -12,20 +12,44 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from gcond.graph.propagation import normalise_dense, to_sparse_tensor
+from gcond.graph.propagation import normalise_dense, propagate, to_sparse_tensor
 from gcond.graph.task import NodeTask, Split
 
 SPARSE_BELOW = 0.15
 """Share of non-zeros below which a sparse product is faster than a dense one on CPUs."""
 
 
-@dataclass(frozen=True, eq=False)
-class Receptive:
-    r"""A graph as a two-layer GCN sees it from some of its rows.
+@dataclass(frozen=True)
+class Hops:
+    r"""Where a two-layer model :math:`P_2\, \mathrm{relu}(P_1 X W_1 + b_1)\, W_2 + b_2` propagates.
+
+    :math:`P_1 = \hat A^{before}`, and :math:`P_2` is ``after`` steps of personalised PageRank with
+    teleport probability ``alpha``, which for 0 is :math:`\hat A^{after}`. One before and one after
+    is `GCN <https://arxiv.org/abs/1609.02907>`_; none before and ten after with 0.1 is
+    `APPNP <https://arxiv.org/abs/1810.05997>`_; two before and none after is a network on the
+    features of `SGC <https://arxiv.org/abs/1902.07153>`_; none at all is a network without a graph.
 
     Args:
-        inner: :math:`\hat A X` of the nodes in reach ``[r, d]``, dense or torch CSR.
-        outer: :math:`\hat A` from those nodes to the rows ``[m, r]``, dense or torch CSR.
+        before: Propagations of the features.
+        after: Propagations of the predictions.
+        alpha: Teleport probability of those.
+    """
+
+    before: int = 1
+    after: int = 1
+    alpha: float = 0.0
+
+
+GCN = Hops()
+
+
+@dataclass(frozen=True, eq=False)
+class Receptive:
+    r"""A graph as a two-layer model sees it from some of its rows.
+
+    Args:
+        inner: :math:`P_1 X` of the nodes in reach ``[r, d]``, dense or torch CSR.
+        outer: :math:`P_2` from those nodes to the rows ``[m, r]``, dense or torch CSR.
         y: Labels of the rows: classes ``[m]`` or distributions ``[m, C]``.
     """
 
@@ -44,20 +68,30 @@ class Receptive:
         return _transposed(self.outer)
 
 
-def of_split(task: NodeTask, split: Split) -> Receptive:
+def of_split(task: NodeTask, split: Split, hops: Hops = GCN) -> Receptive:
     """The real graph, seen from the nodes of a split."""
     a_hat, x, rows = task.graph(split)
-    outer = a_hat[rows]
+    start = sp.eye_array(a_hat.shape[0], dtype=a_hat.dtype, format="csr")[rows]
+    outer = start
+    for _ in range(hops.after):
+        outer = (1 - hops.alpha) * (outer @ a_hat) + hops.alpha * start
+    outer = sp.csr_array(outer)
     reach = np.unique(outer.indices)
-    return Receptive(compact(a_hat[reach] @ x), compact(outer[:, reach]), task.labels(split))
+    inner = propagate(a_hat, x, hops.before, reach)
+    return Receptive(compact(inner), compact(outer[:, reach]), task.labels(split))
 
 
-def of_graph(x: Tensor, adj: Tensor | None, y: Tensor) -> Receptive:
+def of_graph(x: Tensor, adj: Tensor | None, y: Tensor, hops: Hops = GCN) -> Receptive:
     """A synthetic graph, seen from all of its nodes; without edges its matrix is ``I``."""
+    outer = start = torch.eye(len(x), dtype=x.dtype, device=x.device)
     if adj is None:
-        return Receptive(x, torch.eye(len(x), dtype=x.dtype, device=x.device), y)
+        return Receptive(x, start, y)
     a_hat = normalise_dense(adj)
-    return Receptive(a_hat @ x, a_hat, y)
+    for _ in range(hops.before):
+        x = a_hat @ x
+    for _ in range(hops.after):
+        outer = (1 - hops.alpha) * (outer @ a_hat) + hops.alpha * start
+    return Receptive(x, outer, y)
 
 
 def _transposed(matrix: Tensor) -> Tensor:

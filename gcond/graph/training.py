@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -119,17 +119,18 @@ def train(
     view: Receptive,
     num_classes: int,
     seeds: Sequence[int],
-    training: Training,
+    training: Training | Sequence[Training],
     val: Receptive | None = None,
     start: Weights | None = None,
 ) -> tuple[Weights, Tensor, Tensor]:
-    """Trains one GCN per seed; a seed's model does not depend on the others.
+    """Trains one model per seed; a seed's model does not depend on the others.
 
     Args:
         view: The training graph.
         num_classes: Number of classes.
         seeds: One model each.
-        training: Hyper-parameters.
+        training: Hyper-parameters, of all models or of each; models trained together may differ
+            in weight decay and dropout only.
         val: Validation rows; each model keeps its best validated epoch (the earliest of equals),
             or its last epoch where this is ``None``.
         start: Initial parameters instead of those that PyG draws for the seeds.
@@ -138,24 +139,34 @@ def train(
         Weights, validation accuracy ``[R]`` and validation loss ``[R]`` of the kept epochs.
     """
     r = len(seeds)
+    each = [training] * r if isinstance(training, Training) else list(training)
+    training = each[0]
+    for other in each:
+        same = replace(other, weight_decay=training.weight_decay, dropout=training.dropout)
+        if same != training:
+            raise ValueError(
+                f"models trained together share all but weight_decay, dropout: {other}"
+            )
     if start is None:
         start = initial(view.inner.shape[1], num_classes, training.hidden_channels, seeds)
     w1, b1, w2, b2 = (w.detach().to(view.outer.dtype, copy=True) for w in start)
     weights = (w1, b1, w2, b2)
-    masks = _Masks(seeds, training.dropout, view.inner.shape[0], training.hidden_channels)
+    masks = _Masks(seeds, [t.dropout for t in each], view.inner.shape[0], training.hidden_channels)
+    decay = _Decay([t.weight_decay for t in each], weights)
     y = targets(view.y, num_classes, view.outer.dtype)
     best = (w1.clone(), b1.clone(), w2.clone(), b2.clone())
     accuracy, loss = torch.full((r,), -1.0), torch.full((r,), torch.inf)
 
     lr = training.lr
-    optimizer = _adam(weights, lr, training.weight_decay)
+    optimizer = _adam(weights, lr, decay.common)
     for epoch in range(training.epochs):
         if epoch == training.epochs // 2 and epoch > 0:
             lr = 0.1 * lr
-            optimizer = _adam(weights, lr, training.weight_decay)
+            optimizer = _adam(weights, lr, decay.common)
         found = gradients(view, weights, y, masks.draw(y.dtype))
         for weight, gradient in zip(weights, found, strict=True):
             weight.grad = gradient
+        decay.add(weights)
         optimizer.step()
         last = epoch + 1 == training.epochs
         if val is not None and (last or (epoch + 1) % training.validate_every == 0):
@@ -190,17 +201,35 @@ def _copy(best: Weights, weights: Weights, which: Tensor) -> None:
         kept[rows] = now[rows]
 
 
+class _Decay:
+    """Weight decay: the optimiser's where all models share it, else added to the gradients."""
+
+    def __init__(self, decays: Sequence[float], weights: Weights) -> None:
+        shared = len(set(decays)) == 1
+        self.common = decays[0] if shared else 0.0
+        column = torch.tensor(decays, dtype=weights[0].dtype)
+        shapes = ((1, -1, 1), (-1, 1), (-1, 1, 1), (-1, 1))
+        self.factors = None if shared else [column.view(shape) for shape in shapes]
+
+    def add(self, weights: Weights) -> None:
+        if self.factors is not None:
+            for weight, factor in zip(weights, self.factors, strict=True):
+                assert weight.grad is not None
+                weight.grad.addcmul_(weight, factor)
+
+
 class _Masks:
     """Dropout masks, each model's from a generator of its own."""
 
-    def __init__(self, seeds: Sequence[int], p: float, rows: int, hidden: int) -> None:
-        self.p, self.shape = p, (rows, hidden)
+    def __init__(self, seeds: Sequence[int], p: Sequence[float], rows: int, hidden: int) -> None:
+        self.any, self.shape = any(p), (rows, hidden)
+        self.p = torch.tensor(p).view(-1, 1, 1)
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def draw(self, dtype: torch.dtype) -> Tensor | None:
-        if self.p == 0:
+        if not self.any:
             return None
         masks = torch.empty(len(self.generators), *self.shape)
         for mask, generator in zip(masks, self.generators, strict=True):
             mask.uniform_(generator=generator)
-        return (masks >= self.p).to(dtype) / (1 - self.p)
+        return (masks >= self.p).to(dtype) / (1 - self.p).to(dtype)

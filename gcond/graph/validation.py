@@ -61,14 +61,25 @@ class Validation:
             return None
         view, val, start = receptive.of_graph(x, adj, y), self._view, self._start
         if len(view.inner) < view.inner.shape[1]:
-            basis = torch.linalg.qr(view.inner.T).Q
-            view, val = _rotated(view, basis), _rotated(val, basis)
-            start = (torch.einsum("dk,drh->krh", basis, start[0]).contiguous(), *start[1:])
+            basis = span(view)
+            view, val, start = rotated(view, basis), rotated(val, basis), turned(start, basis)
         _, accuracy, loss = train(
             view, self.task.num_classes, self._seeds, self.validator.training, val, start
         )
         return Score(float(accuracy.mean()), -float(loss.mean()))
 
 
-def _rotated(view: Receptive, basis: Tensor) -> Receptive:
+def span(view: Receptive) -> Tensor:
+    """An orthonormal basis ``[d, k]`` of what the rows of a small view span."""
+    basis: Tensor = torch.linalg.qr(view.inner.T).Q
+    return basis
+
+
+def rotated(view: Receptive, basis: Tensor) -> Receptive:
+    """A view whose features are coordinates in a basis."""
     return replace(view, inner=view.inner @ basis)
+
+
+def turned(start: Weights, basis: Tensor) -> Weights:
+    """Weights for features in a basis."""
+    return torch.einsum("dk,drh->krh", basis, start[0]).contiguous(), *start[1:]

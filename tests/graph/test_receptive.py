@@ -7,6 +7,7 @@ from in_float64 import normal
 
 from gcond.graph import receptive
 from gcond.graph.propagation import normalise_dense
+from gcond.graph.receptive import Hops
 
 
 @pytest.mark.parametrize("setting", ["transductive", "inductive"])
@@ -43,3 +44,18 @@ def test_the_share_of_non_zeros_decides_the_layout_not_the_numbers(
     assert torch.equal(view.outer.to_dense(), expected)
     assert torch.equal(view.outer_t.to_dense(), expected.T)
     assert torch.equal(view.inner_t.to_dense(), view.inner.to_dense().T)
+
+
+@pytest.mark.parametrize("hops", [Hops(0, 0), Hops(2, 0), Hops(0, 3), Hops(1, 4, 0.2)], ids=str)
+def test_other_propagations_of_a_split_and_of_a_synthetic_graph(task, hops):
+    a_hat, x, rows = task.graph("val")
+    dense, after = a_hat.toarray(), np.eye(len(x))
+    for _ in range(hops.after):
+        after = (1 - hops.alpha) * after @ dense + hops.alpha * np.eye(len(x))
+    expected = after @ np.linalg.matrix_power(dense, hops.before) @ x
+    view = receptive.of_split(task, "val", hops)
+    assert np.allclose(view.outer.to_dense() @ view.inner.to_dense(), expected[rows], atol=1e-5)
+
+    adj = torch.as_tensor(task.adj.toarray())
+    small = receptive.of_graph(torch.as_tensor(x), adj, torch.arange(len(x)), hops)
+    assert np.allclose(small.outer @ small.inner, expected, atol=1e-5)

@@ -206,3 +206,25 @@ def test_score_is_accuracy_and_mean_cross_entropy():
     for out, a, value in zip(logits(view, weights), accuracy, loss, strict=True):
         assert float(a) == pytest.approx(float((out.argmax(-1) == view.y).double().mean()))
         assert float(value) == pytest.approx(float(cross_entropy(out, view.y)))
+
+
+def test_models_with_decay_and_dropout_of_their_own_equal_each_alone():
+    task = float64_task()
+    view, val = in_float64(task, "train"), in_float64(task, "val")
+    each = [
+        replace(SHORT, weight_decay=decay, dropout=p)
+        for decay, p in ((0.0, 0.5), (5e-3, 0.0), (0.1, 0.8))
+    ]
+    weights, accuracy, loss = train(view, 3, SEEDS, each, val)
+    for i, (seed, training) in enumerate(zip(SEEDS, each, strict=True)):
+        alone, its_accuracy, its_loss = train(view, 3, [seed], training, val)
+        assert accuracy[i] == its_accuracy[0]
+        assert torch.isclose(loss[i], its_loss[0], atol=1e-10)
+        found = (weights[0][:, i : i + 1], *(w[i : i + 1] for w in weights[1:]))
+        assert_close(found, alone, 1e-10)
+
+
+def test_models_of_other_shapes_cannot_be_trained_together():
+    view = in_float64(float64_task(), "train")
+    with pytest.raises(ValueError, match="share all but weight_decay, dropout"):
+        train(view, 3, [0, 1], [SHORT, replace(SHORT, lr=0.1)])

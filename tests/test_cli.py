@@ -1,9 +1,12 @@
 """The command line, in processes of its own where that matters."""
 
+import json
 import subprocess
 import sys
 
+import gcond
 from gcond.cli import main
+from gcond.graph.adjacency import LowRank
 
 
 def test_help_imports_no_torch():
@@ -30,3 +33,35 @@ def test_lists(capsys):
     assert "doscond-x" in capsys.readouterr().out
     assert main(["datasets"]) == 0
     assert "pubmed" in capsys.readouterr().out
+    assert main(["methods", "gcond"]) == 0
+    shown = capsys.readouterr().out
+    assert "--adjacency pairwise-mlp" in shown
+    assert "free-logits | identity | low-rank | pairwise-mlp" in shown
+    for command in (["methods", "--json"], ["datasets", "--json"], ["methods", "gcond", "--json"]):
+        assert main(command) == 0
+        assert json.loads(capsys.readouterr().out)
+
+
+def test_settings_of_a_method_are_flags_in_any_order(tmp_path, capsys):
+    path = str(tmp_path / "digits.safetensors")
+    sized = ["--num-nodes", "20", "--out", path, "--json"]
+    given = ["--adjacency.rank", "3", "--schedule.epochs=2", "--adjacency", "low-rank"]
+    assert main(["condense", *given, "digits", *sized]) == 0
+    outcome = json.loads(capsys.readouterr().out)
+    assert outcome["file"] == path
+    method = gcond.Condensed.load(path).method
+    assert method.adjacency == LowRank(rank=3)
+    assert method.schedule.epochs == 2
+    assert main(["show", path, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["method settings"]["adjacency"]["rank"] == 3
+
+
+def test_search_prints_ranks_and_their_correlation(tmp_path, capsys):
+    path = tmp_path / "digits.safetensors"
+    gcond.condense("digits", num_nodes=20, method="centroid").save(path)
+    few = ["search", str(path), "--num", "4", "--epochs", "10"]
+    assert main([*few, "--top", "2"]) == 0
+    assert "Spearman correlation" in capsys.readouterr().out
+    assert main([*few, "--no-whole", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["spearman"] is None

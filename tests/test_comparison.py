@@ -1,6 +1,7 @@
 """Architectures by name, tables of several sets, and graphs that others condensed."""
 
 import json
+import statistics
 from dataclasses import replace
 
 import pytest
@@ -84,6 +85,37 @@ def test_a_graph_that_others_condensed_is_scored_like_ours(small, example):
         theirs = gcond.evaluate(given, example, protocol=QUICK, seeds=2, baselines=())
         assert theirs.rows[0].accuracies == ours.rows[0].accuracies
         assert theirs.method == "given"
+
+
+def test_accuracy_against_size_has_a_column_for_each_number_of_nodes(example):
+    sets = [
+        gcond.condense(example, num_nodes=n, method="random", seed=seed)
+        for n, seed in ((6, 0), (12, 0), (12, 1))
+    ]
+    found = gcond.compare(sets, example, models=["SGC"], protocol=QUICK, seeds=2)
+    head, _, *rows = found.by_ratio().splitlines()[2:]
+    assert head == "| trained on | 6 nodes (2.5 %) | 12 nodes (5 %) |"
+    pooled = [a for row in found.rows[1:] for a in row[0].accuracies]
+    mean, std = statistics.fmean(pooled), statistics.pstdev(pooled)
+    assert len(rows) == 1
+    assert rows[0].startswith("| graph, random, SGC | ")
+    assert rows[0].endswith(f"| {mean:.1f} ± {std:.1f} |")
+
+
+def test_the_protocol_of_the_paper_drops_weak_edges_and_gives_gat_its_epochs(small, example):
+    protocol = get_protocol("cross-arch-gcond")
+    assert protocol.training_of("gat").epochs == 3000
+    assert protocol.training_of("GCN") == protocol.training == Training(dropout=0.0)
+    bound = float(small.edge_weight.median())
+    dropping = replace(QUICK, min_edge_weight=bound)
+    keep = small.edge_weight >= bound
+    fewer = replace(
+        small, edge_index=small.edge_index[:, keep], edge_weight=small.edge_weight[keep]
+    )
+    for model in ("GCN", "SGC", "GAT"):
+        one = gcond.evaluate(small, example, model=model, protocol=dropping, seeds=1, baselines=())
+        other = gcond.evaluate(fewer, example, model=model, protocol=QUICK, seeds=1, baselines=())
+        assert one.rows[0].accuracies == other.rows[0].accuracies
 
 
 @pytest.mark.parametrize(

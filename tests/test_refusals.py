@@ -258,6 +258,25 @@ COMMANDS = {
     "resume without out": (["condense", "digits", "--resume"], "--resume needs --out"),
     "split": (["condense", "digits", "--split", "4"], "split=4"),
     "no models": (["condense", "digits", "--evaluate", "--seeds", "0"], "at least 1, got 0"),
+    "misspelt command": (["condens", "digits"], "did you mean 'condense'?"),
+    "misspelt setting": (["condense", "digits", "--shedule.epochs", "3"], "mean '--schedule'"),
+    "unknown choice": (["condense", "digits", "--adjacency", "lowrank"], "mean 'low-rank'"),
+    "setting of another choice": (
+        ["condense", "digits", "--adjacency.rank", "3"],
+        "pairwise-mlp has no 'rank'; it has hidden-channels, degree",
+    ),
+    "setting without a value": (["condense", "digits", "--adjacency"], "needs a value"),
+    "setting out of range": (["condense", "digits", "--batch-size", "0"], "at least 1, got 0"),
+    "setting of another type": (
+        ["condense", "digits", "--schedule.epochs", "few"],
+        "--schedule.epochs must be int, got 'few'",
+    ),
+    "setting of a selector": (
+        ["condense", "digits", "--method", "random", "--turns.features", "3"],
+        "selection has no 'turns'",
+    ),
+    "settings as a list": (["condense", "digits", "--set", "rank"], "PATH=VALUE, got 'rank'"),
+    "settings of an unknown method": (["methods", "gcon"], "did you mean 'gcond'"),
     "no file": (["evaluate", "nothing.safetensors"], "no file nothing.safetensors"),
 }
 
@@ -272,7 +291,7 @@ def test_commands_end_with_one_line_and_exit_code_two(case, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["condense"], ["condense", "digits", "--ratio", "much"], ["condens", "digits"]]
+    "arguments", [["condense"], ["condense", "digits", "--ratio", "much"], ["show", "--fiel"]]
 )
 def test_commands_that_cannot_be_read_exit_with_two(arguments, capsys):
     with pytest.raises(SystemExit) as caught:

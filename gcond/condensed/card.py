@@ -105,9 +105,14 @@ def bibtex(condensed: Condensed) -> str:
 
 def card(condensed: Condensed) -> str:
     """A few lines on what was condensed, how, and what came out."""
+    return "\n".join(f"{name:12} {text}" for name, text in lines(condensed).items())
+
+
+def lines(condensed: Condensed) -> dict[str, str]:
+    """The lines of the card by name."""
     source, history = condensed.source, condensed.history
     share = condensed.num_nodes / source.num_nodes
-    lines = {
+    found = {
         "dataset": f"{source.name}, {source.setting}, split {source.split}",
         "method": f"{condensed.config['name']}, seed {condensed.seed}",
         "nodes": f"{condensed.num_nodes:,} of {source.num_nodes:,} ({share:.2%})",
@@ -122,7 +127,7 @@ def card(condensed: Condensed) -> str:
     }
     if history.scores:
         best = history.scores.get(history.selected_step)
-        lines["validation"] = f"{best:.1f} %" if best is not None else "not scored"
-    lines["made with"] = ", ".join(f"{name} {v}" for name, v in condensed.versions.items())
-    lines["fingerprint"] = source.fingerprint[:16]
-    return "\n".join(f"{name:12} {text}" for name, text in lines.items())
+        found["validation"] = f"{best:.1f} %" if best is not None else "not scored"
+    found["made with"] = ", ".join(f"{name} {v}" for name, v in condensed.versions.items())
+    found["fingerprint"] = source.fingerprint[:16]
+    return found

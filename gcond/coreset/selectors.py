@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gcond.matching.ranges import at_least
+
 Rows = np.ndarray[Any, Any]
 
 
@@ -83,6 +85,9 @@ class Centroid:
     """
 
     restarts: int = 4
+
+    def __post_init__(self) -> None:
+        at_least(1, restarts=self.restarts)
 
     def pick(self, x: Tensor, y: Tensor, counts: Tensor, seed: int) -> Picked:
         features, labels, short = [], [], []

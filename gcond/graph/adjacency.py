@@ -16,6 +16,7 @@ from torch.nn.functional import softplus
 
 from gcond.graph.pairwise import PairLogits, Workspace
 from gcond.matching.model import uniform
+from gcond.matching.ranges import at_least, positive
 
 
 class Structure(Protocol):
@@ -74,6 +75,11 @@ class PairwiseMLP:
     hidden_channels: int = 128
     degree: float | None = 1.0
 
+    def __post_init__(self) -> None:
+        at_least(1, hidden_channels=self.hidden_channels)
+        if self.degree is not None:
+            positive(degree=self.degree)
+
     def start(self, x: Tensor, generator: torch.Generator) -> Structure:
         d, h = x.shape[1], self.hidden_channels
         ones, zeros = torch.ones_like, torch.zeros_like
@@ -117,6 +123,9 @@ class FreeLogits:
     degree: float = 1.0
     noise: float = 0.1
 
+    def __post_init__(self) -> None:
+        positive(degree=self.degree)
+
     def start(self, x: Tensor, generator: torch.Generator) -> Structure:
         n = len(x)
         draw = torch.randn(n, n, generator=generator, dtype=x.dtype).to(x.device)
@@ -143,6 +152,10 @@ class LowRank:
 
     rank: int = 8
     degree: float = 1.0
+
+    def __post_init__(self) -> None:
+        at_least(1, rank=self.rank)
+        positive(degree=self.degree)
 
     def start(self, x: Tensor, generator: torch.Generator) -> Structure:
         n = len(x)

@@ -15,6 +15,7 @@ from gcond.graph.propagation import normalise_dense, to_tensor
 from gcond.graph.task import NodeTask
 from gcond.graph.validation import Validation
 from gcond.matching import generator_for
+from gcond.matching.ranges import at_least
 
 Features = Literal["raw", "propagated"]
 
@@ -54,6 +55,9 @@ class Selected:
     selector: Selector = Centroid()  # noqa: RUF009 - frozen
     features_of: Features = "propagated"
     num_layers: int = 2
+
+    def __post_init__(self) -> None:
+        at_least(0, num_layers=self.num_layers)
 
     def pick(self, task: NodeTask, counts: Tensor, seed: int) -> Picked:
         """The selection with all that is known of it."""

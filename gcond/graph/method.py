@@ -42,6 +42,7 @@ from gcond.matching import (
     match,
     restore,
 )
+from gcond.matching.ranges import at_least
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,9 @@ class GraphMethod:
     batch_size: int = 256
     validator: Validator = Validator()  # noqa: RUF009
     selection: Best | Last = Best()  # noqa: RUF009
+
+    def __post_init__(self) -> None:
+        at_least(1, batch_size=self.batch_size)
 
     def describe(self) -> str:
         return f"{self.name}, {type(self.model).__name__}"

@@ -17,6 +17,7 @@ from gcond.graph.propagation import normalise_dense, propagate_dense
 from gcond.graph.sources import Neighbourhoods, Rows, Source, WholeGraph
 from gcond.graph.task import NodeTask
 from gcond.matching.model import MLP, Functional, Linear, Model, Theta, uniform
+from gcond.matching.ranges import at_least
 
 
 class Matcher(Protocol):
@@ -52,6 +53,9 @@ class SGC:
 
     num_layers: int = 2
 
+    def __post_init__(self) -> None:
+        at_least(0, num_layers=self.num_layers)
+
     def of(self, in_channels: int, out_channels: int, like: Tensor) -> Model:
         return Linear(in_channels, out_channels, like)
 
@@ -73,6 +77,10 @@ class PropagatedMLP:
 
     num_layers: int = 2
     hidden_channels: int = 256
+
+    def __post_init__(self) -> None:
+        at_least(0, num_layers=self.num_layers)
+        at_least(1, hidden_channels=self.hidden_channels)
 
     def of(self, in_channels: int, out_channels: int, like: Tensor) -> Model:
         return MLP(in_channels, self.hidden_channels, out_channels, like)
@@ -99,8 +107,7 @@ class GCN:
     hidden_channels: int = 256
 
     def __post_init__(self) -> None:
-        if self.num_layers < 1:
-            raise ValueError(f"num_layers must be at least 1, got {self.num_layers}")
+        at_least(1, num_layers=self.num_layers, hidden_channels=self.hidden_channels)
 
     def of(self, in_channels: int, out_channels: int, like: Tensor) -> Model:
         inner = [self.hidden_channels] * (self.num_layers - 1)

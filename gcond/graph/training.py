@@ -11,6 +11,7 @@ from torch.nn.functional import log_softmax
 
 from gcond.graph.receptive import Receptive
 from gcond.matching.batch import targets
+from gcond.matching.ranges import at_least, positive, share
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,13 @@ class Training:
     weight_decay: float = 5e-4
     dropout: float = 0.5
     validate_every: int = 10
+
+    def __post_init__(self) -> None:
+        at_least(1, hidden_channels=self.hidden_channels, validate_every=self.validate_every)
+        at_least(1, epochs=self.epochs)
+        positive(lr=self.lr)
+        at_least(0, weight_decay=self.weight_decay)
+        share(dropout=self.dropout)
 
 
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]

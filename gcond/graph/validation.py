@@ -13,6 +13,7 @@ from gcond.graph.receptive import Receptive
 from gcond.graph.task import NodeTask
 from gcond.graph.training import Training, Weights, initial, train
 from gcond.matching import Score
+from gcond.matching.ranges import at_least
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class Validator:
 
     training: Training = Training(128, epochs=150, lr=0.03, validate_every=15)  # noqa: RUF009
     models: int = 4
+
+    def __post_init__(self) -> None:
+        at_least(1, models=self.models)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from gcond.matching.ranges import at_least
+
 Signature = tuple[Tensor, ...]
 """What a signal measured: one tensor ``[K, *shape]`` per parameter, ``K`` groups in front."""
 
@@ -77,6 +79,9 @@ class CosinePerUnit:
 
     eps: float = 1e-6
 
+    def __post_init__(self) -> None:
+        at_least(0, eps=self.eps)
+
     def __call__(
         self,
         synthetic: Signature,
@@ -103,6 +108,9 @@ class FlatCosine:
     """One cosine distance over all parameters of a group together, biases included."""
 
     eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        at_least(0, eps=self.eps)
 
     def __call__(
         self,
@@ -143,6 +151,9 @@ class RelativeSquaredL2:
     """
 
     eps: float = 1e-12
+
+    def __post_init__(self) -> None:
+        at_least(0, eps=self.eps)
 
     def __call__(
         self,

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gcond.matching.ranges import at_least, positive
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -23,10 +25,8 @@ class Schedule:
     inner_steps: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 0), ("outer_steps", 1), ("inner_steps", 0)):
-            value = getattr(self, name)
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+        at_least(0, epochs=self.epochs, inner_steps=self.inner_steps)
+        at_least(1, outer_steps=self.outer_steps)
 
     @property
     def steps(self) -> int:
@@ -86,8 +86,7 @@ class Step:
     anneal: bool = False
 
     def __post_init__(self) -> None:
-        if not self.lr > 0:
-            raise ValueError(f"lr must be positive, got {self.lr}")
+        positive(lr=self.lr)
 
     def at(self, epoch: int, epochs: int, scale: float) -> float:
         """Step size in an epoch, for a part of the given natural scale."""

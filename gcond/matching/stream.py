@@ -11,6 +11,7 @@ import torch
 from gcond.matching.adam import Adam
 from gcond.matching.batch import Batch
 from gcond.matching.model import Model, Theta
+from gcond.matching.ranges import positive
 from gcond.matching.signal import Gradients, Signal
 
 
@@ -61,6 +62,9 @@ class TrainOnSynthetic:
 
     lr: float = 0.01
 
+    def __post_init__(self) -> None:
+        positive(lr=self.lr)
+
     def start(self, model: Model, theta: Theta) -> Learner:
         return _AdamLearner.start(model, theta, self.lr, on_real=False)
 
@@ -75,6 +79,9 @@ class TrainOnReal:
     """
 
     lr: float = 0.01
+
+    def __post_init__(self) -> None:
+        positive(lr=self.lr)
 
     def start(self, model: Model, theta: Theta) -> Learner:
         return _AdamLearner.start(model, theta, self.lr, on_real=True)

@@ -1,0 +1,59 @@
+"""Command line: ``gcond condense | evaluate | compare | search | fit | show | cite | methods |
+datasets``.
+
+Nothing heavy is imported at the top: ``gcond --help`` answers without torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from difflib import get_close_matches
+
+import tyro
+
+from gcond.cli.console import complain
+from gcond.cli.judging import compare, evaluate, fit, search
+from gcond.cli.making import condense, with_set
+from gcond.cli.reading import cite, datasets, methods, show
+
+DESCRIPTION = "Dataset condensation on graphs: a tiny synthetic graph that trains like the whole."
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    command.__name__: command
+    for command in (condense, evaluate, compare, search, fit, show, cite, methods, datasets)
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; wrong input is one line on standard error and exit code 2."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("gcond").setLevel(logging.INFO)
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            COMMANDS, prog="gcond", description=DESCRIPTION, args=_ready(arguments)
+        )
+    except (ValueError, TypeError, FileNotFoundError, IsADirectoryError, ImportError) as error:
+        complain(str(error))
+        return 2
+    except (ArithmeticError, OSError) as error:
+        complain("; ".join([str(error), *getattr(error, "__notes__", [])]))
+        return 1
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return 130
+    return 0
+
+
+def _ready(arguments: list[str] | None) -> list[str]:
+    """The arguments as tyro reads them."""
+    found = list(sys.argv[1:] if arguments is None else arguments)
+    command = found[0] if found else ""
+    if command == "condense":
+        return [command, *with_set(found[1:])]
+    if command and not command.startswith("-") and command not in COMMANDS:
+        close = get_close_matches(command, COMMANDS, 1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(f"unknown command {command!r}; {hint}known: {', '.join(COMMANDS)}")
+    return found

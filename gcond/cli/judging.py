@@ -1,0 +1,168 @@
+"""Commands that train models on condensed graphs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gcond.cli.console import File, Files, Style, say, writable
+
+
+def evaluate(
+    file: File,
+    /,
+    dataset: str | None = None,
+    model: str = "GCN",
+    protocol: str = "gcn-600",
+    seeds: int = 5,
+    root: Path | None = None,
+    style: Style = "markdown",
+    json: bool = False,
+) -> None:
+    """Train fresh models on a condensed graph and test them on the real one.
+
+    Args:
+        file: A file written by `gcond condense --out`.
+        dataset: The dataset it was condensed from, if it has another name here.
+        model: Architecture: GCN, SGC, APPNP, ChebNet, GraphSAGE, GAT, GIN, GCNII, Transformer, MLP.
+        protocol: How models are trained and selected.
+        seeds: Number of models.
+        root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
+        style: Form of the table.
+        json: Print all figures as JSON instead of a table.
+    """
+    import gcond
+
+    small = gcond.Condensed.load(file)
+    found = gcond.evaluate(small, dataset, model=model, protocol=protocol, seeds=seeds, root=root)
+    say(found.to_json() if json else found.table(style))
+
+
+def compare(
+    files: Files,
+    /,
+    models: tuple[str, ...] = (),
+    dataset: str | None = None,
+    protocol: str = "gcn-600",
+    seeds: int = 3,
+    whole: bool = False,
+    by_ratio: bool = False,
+    plot: Path | None = None,
+    root: Path | None = None,
+    style: Style = "markdown",
+    json: bool = False,
+) -> None:
+    """Judge condensed graphs with several architectures in one table.
+
+    Args:
+        files: Files written by `gcond condense --out`.
+        models: Architectures; all of them where none is named.
+        dataset: The dataset they were condensed from, if it has another name here.
+        protocol: How models are trained and selected.
+        seeds: Models of each architecture.
+        whole: Add a row for the whole graph.
+        by_ratio: Print accuracy against the number of nodes instead, a column for each.
+        plot: Picture of the table to write: .png, .pdf or .svg.
+        root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
+        style: Form of the table.
+        json: Print all figures as JSON instead of a table.
+    """
+    import gcond
+    from gcond.evaluation.architectures import ARCHITECTURES
+
+    if plot is not None:
+        from gcond import plot as plots
+
+        plots.check(plot)
+    found = gcond.compare(
+        [gcond.Condensed.load(file) for file in files],
+        dataset,
+        models=models or tuple(ARCHITECTURES),
+        protocol=protocol,
+        seeds=seeds,
+        baselines=("whole",) if whole else (),
+        root=root,
+    )
+    if plot is not None:
+        plots.save(plots.matrix(found), plot)
+    table = found.by_ratio if by_ratio else found.table
+    say(found.to_json() if json else table(style))
+
+
+def fit(
+    file: File,
+    /,
+    out: Path,
+    model: str = "GCN",
+    dataset: str | None = None,
+    protocol: str = "gcn-600",
+    seed: int = 0,
+    root: Path | None = None,
+) -> None:
+    """Train one model on a condensed graph and write its parameters.
+
+    Args:
+        file: A file written by `gcond condense --out`.
+        out: Safetensors file for the parameters, named as in the model's state_dict.
+        model: Architecture, as for `gcond evaluate`.
+        dataset: The real data, by name; its validation nodes choose the epoch. The last epoch
+            is kept where none is given.
+        protocol: How the model is trained.
+        seed: Seeds initialisation and dropout.
+        root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
+    """
+    import gcond
+
+    writable(out, "--out")
+    small = gcond.Condensed.load(file)
+    real = None if dataset is None else gcond.load_dataset(dataset, root)
+    module = gcond.fit(small, model, real, protocol=protocol, seed=seed)
+    from safetensors.torch import save_file
+
+    tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
+    save_file(tensors, out, {"model": repr(module)})
+    say(f"{module}\nwritten to {out}")
+
+
+def search(
+    file: File,
+    /,
+    num: int = 100,
+    seeds: int = 1,
+    epochs: int = 200,
+    seed: int = 0,
+    whole: bool = True,
+    top: int = 10,
+    dataset: str | None = None,
+    root: Path | None = None,
+    style: Style = "markdown",
+    json: bool = False,
+) -> None:
+    """Rank GNN configurations by training them on a condensed graph.
+
+    Args:
+        file: A file written by `gcond condense --out`.
+        num: Number of configurations, drawn at random from a grid of 243.
+        seeds: Models of each configuration.
+        epochs: Epochs of each model.
+        seed: Seeds the draw of configurations.
+        whole: Train them on the whole graph as well, and report the rank correlation and the
+            time of both.
+        top: Configurations to print.
+        dataset: The dataset it was condensed from, if it has another name here.
+        root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
+        style: Form of the table.
+        json: Print all figures as JSON instead of a table.
+    """
+    import gcond
+
+    found = gcond.search(
+        gcond.Condensed.load(file),
+        dataset,
+        num=num,
+        seed=seed,
+        seeds=seeds,
+        epochs=epochs,
+        whole=whole,
+        root=root,
+    )
+    say(found.to_json() if json else found.table(style, top))

@@ -1,0 +1,177 @@
+"""The command that condenses."""
+
+from __future__ import annotations
+
+import inspect
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from gcond.cli.console import Dataset, Settings, complain, say, say_json, writable
+
+if TYPE_CHECKING:
+    from gcond.condensed import Condensed
+    from gcond.graph.outcome import Method
+
+
+def condense(
+    dataset: Dataset,
+    /,
+    ratio: float | None = None,
+    num_nodes: int | None = None,
+    per_class: int | None = None,
+    method: str = "gcond",
+    seed: int = 0,
+    setting: Literal["transductive", "inductive"] = "transductive",
+    normalize: Literal["auto", "row", "standard", "none"] = "auto",
+    split: int = 0,
+    root: Path | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+    compact: bool = False,
+    evaluate: bool = False,
+    seeds: int = 5,
+    plot: Path | None = None,
+    json: bool = False,
+    set: Settings = (),
+) -> None:
+    """Condense a dataset to a small synthetic graph.
+
+    Every setting of the method is a flag too, in any order: `--adjacency low-rank
+    --adjacency.rank 8 --schedule.epochs 50`; `gcond methods gcond` lists them.
+
+    Args:
+        dataset: Name of the dataset; `gcond datasets` lists them.
+        ratio: Synthetic nodes / nodes of the graph; 0.01 where no size is given.
+        num_nodes: The number of synthetic nodes itself.
+        per_class: Synthetic nodes of each class.
+        method: Name of the method; `gcond methods` lists them.
+        seed: Everything random derives from it.
+        setting: Whether training sees the whole graph.
+        normalize: Preprocessing of the features.
+        split: Number of the split, where the data brings several.
+        root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
+        out: File to write, for example cora.safetensors; while the run lasts it can be
+            continued from cora.checkpoint.safetensors beside it.
+        resume: Continue the run that was interrupted.
+        compact: Store half precision, and no edges below 0.01.
+        evaluate: Train GCNs on the result and print a table with baselines.
+        seeds: Number of GCNs for the table.
+        plot: Picture of the result to write: .png, .pdf or .svg.
+        json: Print the outcome as JSON.
+        set: The same as PATH=VALUE, for example `--set adjacency=low-rank adjacency.rank=8`.
+    """
+    import gcond
+    from gcond.condensed.container import beside
+
+    checkpoint = None
+    if out is not None:
+        checkpoint = beside(writable(out, "--out"), "checkpoint.safetensors")
+    if resume and out is None:
+        raise ValueError("--resume needs --out, the file of the run to continue")
+    if seeds < 1:
+        raise ValueError(f"--seeds must be at least 1, got {seeds}")
+    if plot is not None:
+        from gcond import plot as plots
+
+        plots.check(plot)
+    try:
+        small = gcond.condense(
+            dataset,
+            ratio,
+            num_nodes=num_nodes,
+            per_class=per_class,
+            method=_chosen(method, set),
+            seed=seed,
+            setting=setting,
+            normalize=normalize,
+            split=split,
+            root=root,
+            checkpoint=checkpoint,
+            resume=resume,
+        )
+    except KeyboardInterrupt:
+        if checkpoint is not None and checkpoint.exists():
+            complain(f"the run so far is in {checkpoint}; the same command with --resume goes on")
+        raise
+    small = small.compact() if compact else small
+    if out is not None and checkpoint is not None:
+        small.save(out)
+        checkpoint.unlink(missing_ok=True)
+    if plot is not None:
+        plots.save(plots.figure(small), plot)
+    if not json:
+        say(_summary(small, out))
+    found = gcond.evaluate(small, seeds=seeds, root=root) if evaluate else None
+    if json:
+        from dataclasses import asdict
+
+        from gcond.condensed.card import lines
+
+        facts = {"seconds": small.seconds, "file": None if out is None else str(out)}
+        say_json(lines(small) | facts | {"evaluation": asdict(found) if found else None})
+    elif found is not None:
+        say("\n" + found.table())
+
+
+def _chosen(name: str, given: tuple[str, ...]) -> Method:
+    """The method of that name with the settings that were given."""
+    import gcond
+    from gcond.methods.settings import with_settings
+
+    for setting in given:
+        if "=" not in setting:
+            raise ValueError(f"--set takes PATH=VALUE, got {setting!r}")
+    pairs = (setting.split("=", 1) for setting in given)
+    return with_settings(gcond.get_method(name), dict(pairs))
+
+
+def with_set(arguments: list[str]) -> list[str]:
+    """Arguments of ``condense`` with every setting of a method moved into one ``--set``.
+
+    Raises:
+        ValueError: A setting has no value.
+    """
+    own = {name.replace("_", "-") for name in inspect.signature(condense).parameters}
+    own |= {f"no-{name}" for name in own} | {"help"}
+    rest, moved = [], []
+    waiting = iter(arguments)
+    for argument in waiting:
+        flag, equals, text = argument.partition("=")
+        name = flag.removeprefix("--").replace("_", "-")
+        first = name.split(".")[0]
+        if not flag.startswith("--") or name in own or first not in _paths():
+            close = get_close_matches(first, _paths(), 1) if "." in name and "--" in flag else ()
+            if close:
+                raise ValueError(f"unknown setting {flag}; did you mean '--{close[0]}'?")
+            rest.append(argument)
+            continue
+        value = text if equals else next(waiting, None)
+        if value is None or value.startswith("--"):
+            raise ValueError(f"{flag} needs a value; `gcond methods gcond` shows what it can be")
+        moved.append(f"{name}={value}")
+    return [*rest, "--set", *moved] if moved else rest
+
+
+@cache
+def _paths() -> frozenset[str]:
+    """First components of the settings of all methods."""
+    import gcond
+    from gcond.methods.settings import settings
+
+    methods = map(gcond.get_method, gcond.list_methods())
+    return frozenset(s.path.split(".")[0] for method in methods for s in settings(method))
+
+
+def _summary(small: Condensed, out: Path | None) -> str:
+    """What came out, in a few lines."""
+    lines = [repr(small)]
+    if small.history.steps:
+        lines.append(
+            f"{small.history.steps} matching steps, step {small.history.selected_step} selected "
+            f"on validation, {small.seconds:.1f} s, {small.edge_index.shape[1]} weighted edges"
+        )
+    if out is not None:
+        lines.append(f"written to {out}")
+    return "\n".join(lines)

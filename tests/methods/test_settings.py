@@ -1,0 +1,105 @@
+"""Methods as flat settings and back."""
+
+from dataclasses import replace
+
+import pytest
+
+import gcond
+from gcond.graph.adjacency import FreeLogits, Identity, LowRank
+from gcond.graph.models import GCN
+from gcond.matching import AllAtOnce, Schedule, SquaredL2
+from gcond.methods.settings import settings, with_settings
+
+GCOND = gcond.get_method("gcond")
+
+
+@pytest.mark.parametrize("name", gcond.list_methods())
+def test_the_settings_of_a_method_make_the_same_method(name):
+    method = gcond.get_method(name)
+    given = {s.path: s.text for s in settings(method) if "candidates" not in s.path}
+    if any(s.path.startswith("init.candidates") for s in settings(method)):
+        del given["init"]
+    assert with_settings(method, given) == method
+
+
+def test_choices_come_before_their_fields_and_fields_keep_their_types():
+    found = with_settings(
+        GCOND,
+        {
+            "adjacency.rank": "3",
+            "turns": "all-at-once",
+            "adjacency": "low-rank",
+            "distance": "squared-l2",
+            "model.hidden_channels": "16",
+            "model": "gcn",
+            "schedule.outer-steps": "2",
+            "settle": "false",
+        },
+    )
+    assert found == replace(
+        GCOND,
+        adjacency=LowRank(rank=3),
+        turns=AllAtOnce(),
+        distance=SquaredL2(),
+        model=GCN(hidden_channels=16),
+        schedule=Schedule(20, 2, 15),
+        settle=False,
+    )
+
+
+def test_a_field_offers_what_fits_its_protocol_and_nothing_else():
+    choices = {s.path: set(s.choices) for s in settings(GCOND)}
+    kinds = {type(a).__name__ for a in (FreeLogits(), Identity(), LowRank(), GCOND.adjacency)}
+    assert len(choices["adjacency"]) == len(kinds)
+    assert choices["distance"] >= {"cosine-per-unit", "flat-cosine", "squared-l2"}
+    assert not choices["distance"] & (choices["adjacency"] | choices["model"] | choices["init"])
+    assert choices["batch-size"] == set()
+
+
+def test_none_is_a_value_where_the_field_allows_it():
+    assert with_settings(GCOND, {"adjacency.degree": "none"}).adjacency.degree is None
+    with pytest.raises(ValueError, match="batch-size must be int, got 'none'"):
+        with_settings(GCOND, {"batch-size": "none"})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"adjacncy": "identity"}, "did you mean 'adjacency'"),
+        ({"adjacency": "identiti"}, "did you mean 'identity'"),
+        ({"adjacency": "squared-l2"}, "choose one of free-logits, identity"),
+        ({"adjacency.rank": "3"}, "pairwise-mlp has no 'rank'"),
+        ({"batch-size.rows": "3"}, "batch_size is 256, no choice"),
+        ({"settle": "perhaps"}, "settle must be bool, got 'perhaps'"),
+        ({"grouping.importance": "least"}, "grouping.importance must be"),
+        ({"name": "mine"}, "has no 'name'"),
+        ({"model": "module"}, "needs factory, which has no default"),
+        ({"features.lr": "-1"}, "--features.lr -1: lr must be positive"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        with_settings(GCOND, given)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
+def test_numbers_out_of_range_are_refused_where_the_choice_is_made(value):
+    """Whatever number a setting takes, nothing senseless gets as far as a run."""
+    allowed = {
+        "schedule.epochs": "0",
+        "schedule.inner-steps": "0",
+        "model.num-layers": "0",
+        "distance.eps": "0",
+        "turns.structure": "0",
+        "turns.features": "0",
+        "validator.training.weight-decay": "0",
+        "validator.training.dropout": "0",
+    }
+    for setting in settings(GCOND):
+        if not setting.text.replace(".", "").replace("e-", "").isdigit():
+            continue
+        if allowed.get(setting.path) == value:
+            with_settings(GCOND, {setting.path: value})
+            continue
+        with pytest.raises(ValueError, match=setting.path.split(".")[-1]):
+            with_settings(GCOND, {setting.path: value})

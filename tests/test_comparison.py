@@ -102,6 +102,17 @@ def test_accuracy_against_size_has_a_column_for_each_number_of_nodes(example):
     assert rows[0].endswith(f"| {mean:.1f} ± {std:.1f} |")
 
 
+def test_two_processes_find_what_one_does(small, example):
+    asked = {"models": ["SGC", "MLP"], "protocol": QUICK, "seeds": 1, "baselines": ("random",)}
+    one, two = (gcond.compare(small, example, **asked, jobs=jobs) for jobs in (1, 2))
+    assert one.subjects == two.subjects
+    for row, other in zip(one.rows, two.rows, strict=True):
+        for a, b in zip(row, other, strict=True):
+            assert a.mean == pytest.approx(b.mean, abs=2)
+    with pytest.raises(ValueError, match="jobs must be at least 1"):
+        gcond.compare(small, example, jobs=0)
+
+
 def test_the_protocol_of_the_paper_drops_weak_edges_and_gives_gat_its_epochs(small, example):
     protocol = get_protocol("cross-arch-gcond")
     assert protocol.training_of("gat").epochs == 3000

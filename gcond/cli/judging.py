@@ -46,6 +46,7 @@ def compare(
     seeds: int = 3,
     whole: bool = False,
     by_ratio: bool = False,
+    jobs: int = 1,
     plot: Path | None = None,
     root: Path | None = None,
     style: Style = "markdown",
@@ -61,6 +62,7 @@ def compare(
         seeds: Models of each architecture.
         whole: Add a row for the whole graph.
         by_ratio: Print accuracy against the number of nodes instead, a column for each.
+        jobs: Processes to share the work between.
         plot: Picture of the table to write: .png, .pdf or .svg.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
         style: Form of the table.
@@ -81,6 +83,7 @@ def compare(
         seeds=seeds,
         baselines=("whole",) if whole else (),
         root=root,
+        jobs=jobs,
     )
     if plot is not None:
         plots.save(plots.matrix(found), plot)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from gcond.evaluation.architectures import ARCHITECTURES
 from gcond.evaluation.fitting import Model, named
 from gcond.evaluation.judge import evaluate, name_of, opened
 from gcond.evaluation.protocol import Protocol, get_protocol
-from gcond.evaluation.result import Row
+from gcond.evaluation.result import Evaluation, Row
 from gcond.evaluation.tables import Style, tabulate
 from gcond.evaluation.tables import size as readable
 from gcond.evaluation.views import Real
@@ -126,6 +127,7 @@ def compare(
     seeds: int = 3,
     baselines: Sequence[str] = (),
     root: str | Path | None = None,
+    jobs: int = 1,
 ) -> Comparison:
     """Judges one or more condensed sets with several architectures under one protocol.
 
@@ -137,6 +139,8 @@ def compare(
         seeds: Models of each architecture.
         baselines: Rows beside them, as in :func:`gcond.evaluate`, made for the first set.
         root: Folder of the datasets, for names.
+        jobs: Processes to share the work between, each on one thread; small models gain little
+            from more threads. Sums differ in their last digits from those of ``jobs=1``.
 
     Raises:
         ValueError: There is nothing to compare, or as :func:`gcond.evaluate` says.
@@ -158,17 +162,22 @@ def compare(
     for small in sets:
         task = opened(small, dataset, root)
         reals.setdefault(task.fingerprint, Real(task))
+    beside = [() if i else tuple(baselines) for i in range(len(sets))]
+    cells = _run(
+        [
+            partial(evaluate, small, real, model=m, protocol=chosen, seeds=seeds, baselines=names)
+            for small, names in zip(sets, beside, strict=True)
+            for real in [reals[small.source.fingerprint]]
+            for m in models
+        ],
+        jobs,
+    )
     subjects: list[Subject] = []
     rows: list[tuple[Row, ...]] = []
     for i, small in enumerate(sets):
-        real = reals[small.source.fingerprint]
-        beside = () if i else tuple(baselines)
-        found = [
-            evaluate(small, real, model=model, protocol=chosen, seeds=seeds, baselines=beside).rows
-            for model in models
-        ]
-        for j, name in enumerate((small.config["name"], *beside)):
-            rows.append(tuple(each[j] for each in found))
+        found = cells[i * len(models) : (i + 1) * len(models)]
+        for j, name in enumerate((small.config["name"], *beside[i])):
+            rows.append(tuple(each.rows[j] for each in found))
             subjects.append(_subject(small, name, rows[-1][0], learned=j == 0))
     return Comparison(
         f"{chosen.name} ({chosen.digest})",
@@ -176,6 +185,18 @@ def compare(
         tuple(subjects),
         tuple(rows),
     )
+
+
+def _run(cells: Sequence[Callable[[], Evaluation]], jobs: int) -> list[Evaluation]:
+    if jobs < 1:
+        raise ValueError(f"jobs must be at least 1, got {jobs}")
+    if jobs == 1:
+        return [cell() for cell in cells]
+    from joblib import Parallel, delayed, parallel_config
+
+    with parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
+        found: list[Evaluation] = Parallel()(delayed(cell)() for cell in cells)
+    return found
 
 
 def _subject(small: Condensed, name: str, row: Row, *, learned: bool) -> Subject:

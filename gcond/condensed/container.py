@@ -26,7 +26,7 @@ class FileError(ValueError):
 
 
 def write(path: Path, kind: str, header: Header, tensors: Mapping[str, Tensor]) -> None:
-    """Writes beside the target and renames; the same content gives the same bytes."""
+    """Writes a file, whole or not at all; the same content gives the same bytes."""
     from safetensors.torch import save
 
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -34,7 +34,11 @@ def write(path: Path, kind: str, header: Header, tensors: Mapping[str, Tensor]) 
     whole_header = json.loads(_text({"format": FORMAT, "kind": kind, **header}))
     text = _text({**whole_header, "sha256": _checksum(_text(whole_header), held)})
     # One entry only: safetensors writes several in no fixed order.
-    content = save(held, {"gcond": text})
+    replace_file(path, save(held, {"gcond": text}))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Writes a file beside its target and renames it: the target is whole or as it was."""
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:
         file.write(content)

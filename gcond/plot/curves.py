@@ -166,7 +166,16 @@ def ratio(
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color=style.FAINT, lw=0.5)
     ax.set_axisbelow(True)
-    ax.legend(frameon=False, fontsize="small", title="trained on", title_fontsize="small")
+    many = len(found.lines) > 5
+    ax.legend(
+        frameon=False,
+        fontsize="small",
+        title="trained on",
+        title_fontsize="small",
+        alignment="left",
+        loc="center left" if many else "best",
+        bbox_to_anchor=(1, 0.5) if many else None,
+    )
     style.headings(ax, title or f"{found.dataset}, {found.model}", found.caption)
     return ax
 

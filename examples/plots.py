@@ -10,9 +10,9 @@ from gcond import plot
 folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(tempfile.mkdtemp())
 plot.check(folder / "overview.png")  # ask first, draw later
 
-small = gcond.condense("digits", num_nodes=30, method="gcond")
+small = gcond.condense("digits", num_nodes=30, method="doscond")
 plot.save(plot.figure(small, "digits"), folder / "overview.png")
-plot.save(plot.features(small, "digits", method="tsne", labels="all"), folder / "features.png")
+plot.save(plot.features(small, "digits", method="tsne", max_nodes=600), folder / "features.png")
 
 found = []
 for num_nodes in (20, 40):

@@ -20,6 +20,7 @@ from gcond import plot
 from gcond.condensed.provenance import History
 from gcond.datasets import as_task
 from gcond.evaluation import Comparison, Evaluation, Row
+from gcond.evaluation.comparison import Subject
 from gcond.graph.propagation import propagate_dense
 from gcond.matching import Schedule
 from gcond.plot import style
@@ -201,7 +202,7 @@ def test_accuracy_against_size_pools_the_seeds_of_a_method(tmp_path):
     (whole,) = (line for line in ax.lines if line.get_label().startswith("whole"))
     assert set(whole.get_ydata()) == {81}
     assert list(ax.get_xticks()) == [10, 20, 40]
-    assert "gcn-600 (abcd)" in words_of(ax)
+    assert "gcn-600 (abcd)\nmean ± std of 2 to 4 models" in words_of(ax)
     assert "random" not in bars_of(plot.ratio(results, baselines=False))
 
 
@@ -222,6 +223,12 @@ def test_a_baseline_that_was_judged_itself_is_one_line():
 def test_results_that_do_not_compare_share_no_picture(changes, message):
     with pytest.raises(ValueError, match=message):
         plot.ratio([judged(), judged(**changes)])
+
+
+def test_graphs_of_one_name_are_told_apart_by_their_size():
+    other = judged(rows=(*judged().rows[:2], replace(judged().rows[2], num_nodes=500)))
+    with pytest.raises(ValueError, match="cora with 1,000 nodes, cora with 500 nodes"):
+        plot.ratio([judged(), other])
 
 
 def test_files_that_are_no_evaluations_are_refused(tmp_path):
@@ -249,13 +256,14 @@ def test_a_comparison_has_its_numbers_in_the_cells():
         tuple(Row("condensed", (m, m + 2), (), 10 * i, 1, 0.1) for m in means)
         for i, means in enumerate([(10.0, 20.0, 30.0), (40.0, 50.0, 98.0)], 1)
     )
-    ax = plot.matrix(Comparison("gcn-600 (ab)", ("GCN", "SGC", "MLP"), ("cora, a", "b"), rows))
+    sets = Subject("cora", "a", 10, 0.1, 1), Subject("cora", "b", 20, 0.2, 1)
+    ax = plot.matrix(Comparison("gcn-600 (ab)", ("GCN", "SGC", "MLP"), sets, rows))
     (image,) = (a for a in ax.get_children() if isinstance(a, AxesImage))
     assert np.array_equal(image.get_array(), [[11, 21, 31], [41, 51, 99]])
     cells = {t.get_position(): t for t in ax.texts}
     assert cells[2, 1].get_text() == "99.0\n±1.0"
     assert cells[0, 0].get_color() != cells[2, 1].get_color() == "white"
-    assert [t.get_text() for t in ax.get_yticklabels()] == ["cora, a (10)", "b (20)"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["cora, a (10)", "cora, b (20)"]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["GCN", "SGC", "MLP"]
     assert "gcn-600 (ab)" in words_of(ax)
 

@@ -98,7 +98,7 @@ def _loss(ax: Axes, losses: Array, window: int) -> None:
         middle = np.arange(len(losses) - window + 1) + (window - 1) / 2
         mean = (total[window:] - total[:-window]) / window
         ax.plot(middle, mean, color=style.COLOURS[0], lw=1.5, label=f"mean over {window} steps")
-    ax.set_ylim(0, None)
+    ax.set_ylim(min(0.0, float(losses.min())), None)
     ax.set_ylabel("matching loss")
 
 

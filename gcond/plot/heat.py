@@ -51,7 +51,7 @@ def adjacency(
     Example:
         >>> import gcond
         >>> from gcond import plot
-        >>> small = gcond.condense("digits", num_nodes=20, method="random")
+        >>> small = gcond.condense("digits", num_nodes=50, method="random")
         >>> ax = plot.adjacency(small)
     """
     names, adj = style.names_of(condensed, class_names), condensed.adjacency

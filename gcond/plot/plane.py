@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+import torch
 
 from gcond.evaluation.judge import opened
 from gcond.graph.propagation import propagate, propagate_dense, to_tensor
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Plane = Literal["pca", "tsne"]
 
 BEYOND = 0.005
-"""Share of the real nodes that may lie outside the frame in each direction."""
+"""Share of the real nodes that may lie outside the frame along each axis."""
 
 HOPS = 2
 """Propagations before nodes are compared: what a two-layer GCN sees."""
@@ -105,6 +106,8 @@ def features(
     style.require()
     real = _sample(opened(condensed, dataset, root), labels, max_nodes, seed)
     synthetic = _synthetic(condensed)
+    if synthetic.shape[1] < 2:
+        raise ValueError(f"{condensed.source.name} has one feature, which makes no plane")
     flat, axis_names = (_pca if method == "pca" else _tsne)(real.z, synthetic, seed)
     ax = style.axes_or_new(ax, 3.8 + (style.legend_width(names) if legend else 0), 3.9)
     beyond = _draw(ax, flat, real, style.numbers(condensed.y), seed)
@@ -133,13 +136,7 @@ def _sample(task: NodeTask, labels: Labels, most: int, seed: int) -> Sample:
         kept = max(2 * most // 3, most - len(grey))
         rows = np.concatenate([coloured[:kept], grey])[:most]
     z = propagate(a_hat, x, HOPS, rows)
-    return Sample(style.numbers(to_tensor(z, _float())), y[rows], n)
-
-
-def _float() -> Any:
-    import torch
-
-    return torch.float32
+    return Sample(style.numbers(to_tensor(z, torch.float32)), y[rows], n)
 
 
 def _synthetic(condensed: Condensed) -> Array:

@@ -23,6 +23,7 @@ class Series:
         sizes: Numbers of nodes, rising.
         means: Mean accuracy in percent at each.
         stds: Population standard deviation at each.
+        models: Models that were tested at each.
         baseline: Whether it only stands beside what was judged.
     """
 
@@ -30,6 +31,7 @@ class Series:
     sizes: tuple[int, ...]
     means: tuple[float, ...]
     stds: tuple[float, ...]
+    models: tuple[int, ...]
     baseline: bool
 
 
@@ -71,7 +73,9 @@ def collect(results: Sequence[Evaluation | str | Path], *, baselines: bool) -> L
         )
         for row in others:
             beside.setdefault(row.name, {}).setdefault(row.num_nodes, set()).add(row.accuracies)
-    whole = beside.pop("whole", None)
+    whole = beside.pop("whole", {})
+    # A name may stand for several graphs, and a setting for a part of one.
+    _one("datasets", (f"{found[0].dataset} with {n:,} nodes" for n in whole))
     lines = [_series(name, sizes, baseline=False) for name, sizes in judged.items()]
     if baselines:
         lines += [
@@ -79,13 +83,16 @@ def collect(results: Sequence[Evaluation | str | Path], *, baselines: bool) -> L
             for name, sizes in beside.items()
             if name not in judged
         ]
-    caption = f"protocol {protocol}, mean ± std"
+    counts = [n for series in lines for n in series.models]
+    few, many = min(counts), max(counts)
+    models = f"{few}" if few == many else f"{few} to {many}"
+    caption = f"protocol {protocol}\nmean ± std of {models} models"
     return Lines(
         dataset,
         model,
         caption,
         tuple(lines),
-        None if whole is None else _series("whole", whole, baseline=True),
+        _series("whole", whole, baseline=True) if whole else None,
     )
 
 
@@ -96,7 +103,7 @@ def _one(what: str, values: Iterable[str]) -> str:
             f"the results are of several {what} ({', '.join(seen)}), which do not share a "
             "picture; draw each by itself, on axes side by side"
         )
-    return seen[0]
+    return "".join(seen)
 
 
 def _series(name: str, sizes: dict[int, set[Percent]], *, baseline: bool) -> Series:
@@ -106,6 +113,7 @@ def _series(name: str, sizes: dict[int, set[Percent]], *, baseline: bool) -> Ser
         tuple(pooled),
         tuple(map(statistics.fmean, pooled.values())),
         tuple(map(statistics.pstdev, pooled.values())),
+        tuple(map(len, pooled.values())),
         baseline,
     )
 

@@ -196,7 +196,6 @@ def test_accuracy_against_size_pools_the_seeds_of_a_method(tmp_path):
     assert list(data.get_ydata()) == [73, 76]
     low, high = segments.get_segments()[0][:, 1]
     assert np.isclose(high - low, 2 * np.std([70, 72, 74, 76]))
-    # The random row is the same in every evaluation of a size, and counts once.
     assert list(bars["random"].lines[0].get_ydata()) == [52, 52, 52]
     assert bars["random"].lines[0].get_linestyle() == "--"
     (whole,) = (line for line in ax.lines if line.get_label().startswith("whole"))
@@ -204,6 +203,13 @@ def test_accuracy_against_size_pools_the_seeds_of_a_method(tmp_path):
     assert list(ax.get_xticks()) == [10, 20, 40]
     assert "gcn-600 (abcd)\nmean ± std of 2 to 4 models" in words_of(ax)
     assert "random" not in bars_of(plot.ratio(results, baselines=False))
+
+
+def test_a_baseline_that_stands_in_many_results_counts_once():
+    other = judged("doscond")
+    rows = (other.rows[0], replace(other.rows[1], accuracies=(60.0, 60.0)), other.rows[2])
+    ax = plot.ratio([judged(), judged(accuracies=(1.0, 2.0)), replace(other, rows=rows)])
+    assert list(bars_of(ax)["random"].lines[0].get_ydata()) == [56]
 
 
 def test_a_baseline_that_was_judged_itself_is_one_line():

@@ -142,7 +142,7 @@ def matrix(comparison: Comparison, ax: Axes | None = None, *, title: str | None 
             # White letters where the square is dark.
             dark = _luminance(np.asarray(image.to_rgba(means[i : i + 1, j]))[0]) < 0.45
             text = f"{found.mean:.1f}\n±{found.std:.1f}"
-            colour = "white" if dark else style.INK
+            colour = "white" if dark else "black"
             ax.text(j, i, text, ha="center", va="center", color=colour, fontsize="small")
     ax.set_yticks(range(height), labels)
     ax.set_xticks(range(width), comparison.models, rotation=40, ha="right", rotation_mode="anchor")

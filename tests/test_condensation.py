@@ -108,11 +108,22 @@ def test_save_and_load_give_back_everything(example, quick, tmp_path):
     files = sorted(path.name for path in tmp_path.iterdir())
     assert files == ["small.log.json", "small.safetensors"]
     assert json.loads((tmp_path / "small.log.json").read_text())["seconds"] == small.seconds
+    assert again.seconds == small.seconds
     again.save(tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == (
         tmp_path / "small.safetensors"
     ).read_bytes()
-    assert not (tmp_path / "again.log.json").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"seconds": "1"}', '{"seconds": NaN}', "{"])
+def test_a_log_that_says_nothing_is_none(example, tmp_path, text):
+    path = tmp_path / "small.safetensors"
+    gcond.condense(example, num_nodes=6, method="random").save(path)
+    (tmp_path / "small.log.json").write_text(text)
+    again = gcond.Condensed.load(path)
+    assert again.seconds is None
+    again.save(path)
+    assert not (tmp_path / "small.log.json").exists()
 
 
 def test_networkx_out_and_in_again(example, quick):

@@ -100,7 +100,7 @@ def condense(
         small.save(out)
         checkpoint.unlink(missing_ok=True)
     if plot is not None:
-        plots.save(plots.figure(small), plot)
+        plots.save(plots.figure(small, dataset, root=root), plot)
     if not json:
         say(_summary(small, out))
     found = gcond.evaluate(small, seeds=seeds, root=root) if evaluate else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict
@@ -55,6 +56,25 @@ def read(path: Path) -> dict[str, Any]:
         return _fields(header, tensors)
     except FileError as error:
         raise FileError(f"{path} is no valid condensed dataset: {error}") from None
+
+
+def write_log(path: Path, seconds: float | None) -> None:
+    """Writes what differs from run to run beside a file, where it is known."""
+    log = container.beside(path, "log.json")
+    if seconds is None:
+        log.unlink(missing_ok=True)
+    else:
+        log.write_text(json.dumps({"seconds": seconds, "threads": torch.get_num_threads()}) + "\n")
+
+
+def seconds_of(path: Path) -> float | None:
+    """Wall-clock of the run from the log beside a file; a log is a convenience, and one that is
+    missing or damaged is none."""
+    try:
+        found = json.loads(container.beside(path, "log.json").read_text())["seconds"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return float(found) if number(found) and found >= 0 else None
 
 
 def _fields(header: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,6 @@ from torch import Tensor
 
 from gcond import config
 from gcond.condensed import file, foreign
-from gcond.condensed.container import beside
 from gcond.condensed.provenance import History, Source, versions
 from gcond.datasets import as_task
 from gcond.methods import TYPES
@@ -234,7 +232,7 @@ class Condensed:
         """Writes one safetensors file with a JSON header, atomically.
 
         The same set gives the same bytes: how long it took is written beside it, to
-        ``NAME.log.json``, if this object knows it.
+        ``NAME.log.json``, if this object knows it; a log of an earlier file is removed.
 
         Raises:
             FileNotFoundError: The folder does not exist.
@@ -243,19 +241,19 @@ class Condensed:
         if not target.parent.is_dir():
             raise FileNotFoundError(f"the folder {target.parent} does not exist; create it first")
         file.write(self, target)
-        if self.seconds is not None:
-            timings = {"seconds": self.seconds, "threads": torch.get_num_threads()}
-            beside(target, "log.json").write_text(json.dumps(timings) + "\n")
+        file.write_log(target, self.seconds)
 
     @staticmethod
     def load(path: str | Path) -> Condensed:
-        """Reads a file written by :meth:`save`.
+        """Reads a file written by :meth:`save`, and how long it took from the log beside it, if
+        that is there.
 
         Raises:
             FileNotFoundError: There is no such file.
             ValueError: The file is not a condensed dataset, or of a newer format.
         """
-        return Condensed(**file.read(Path(path)))
+        source = Path(path)
+        return Condensed(**file.read(source), seconds=file.seconds_of(source))
 
 
 def edges_of(adj: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from gcond.evaluation.fitting import Model, named
 from gcond.evaluation.judge import evaluate, name_of, opened
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.result import Evaluation, Row
-from gcond.evaluation.tables import Style, tabulate
+from gcond.evaluation.tables import Style, counted, tabulate
 from gcond.evaluation.tables import size as readable
 from gcond.evaluation.views import Real
 
@@ -111,7 +111,8 @@ class Comparison:
     @property
     def _title(self) -> str:
         seeds = len(self.rows[0][0].accuracies)
-        return f"protocol {self.protocol}, mean ± std over {seeds} evaluation seeds, test %"
+        over = counted(seeds, "evaluation seed")
+        return f"protocol {self.protocol}, mean ± std over {over}, test %"
 
     def to_json(self) -> str:
         """All figures as JSON."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gcond.condensed import Condensed
 from gcond.evaluation.judge import opened
-from gcond.evaluation.tables import Style, tabulate
+from gcond.evaluation.tables import Style, counted, tabulate
 from gcond.graph import receptive
 from gcond.graph.receptive import Hops, Receptive
 from gcond.graph.task import NodeTask, Split
@@ -156,7 +156,7 @@ class Search:
         """The best configurations, under a line that says how far their order can be trusted."""
         title = (
             f"{self.dataset}, {self.method}, {self.num_nodes} nodes: {len(self.candidates)} "
-            f"configurations x {self.seeds} seeds x {self.epochs} epochs in "
+            f"configurations x {counted(self.seeds, 'seed')} x {self.epochs} epochs in "
             f"{self.condensed_seconds:.1f} s on the condensed set"
         )
         if self.whole and self.whole_seconds is not None:

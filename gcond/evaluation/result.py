@@ -6,7 +6,7 @@ import json
 import statistics
 from dataclasses import asdict, dataclass
 
-from gcond.evaluation.tables import Style, size, tabulate
+from gcond.evaluation.tables import Style, counted, size, tabulate
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Evaluation:
         title = (
             f"{self.dataset}, {self.method} (step {self.selected_step} selected{took}), "
             f"{self.model}, protocol {self.protocol} ({self.protocol_digest}), mean ± std over "
-            f"{seeds} evaluation seeds, test %"
+            f"{counted(seeds, 'evaluation seed')}, test %"
         )
         cells = [
             [

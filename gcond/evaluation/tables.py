@@ -37,6 +37,11 @@ def size(nbytes: int) -> str:
     return f"{nbytes / 1e6:.2f} MB" if nbytes >= 1e5 else f"{nbytes / 1e3:.1f} kB"
 
 
+def counted(n: int, what: str) -> str:
+    """A number of things: ``1 seed``, ``5 seeds``."""
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
 def _rest(row: Sequence[str], widths: Sequence[int]) -> list[tuple[str, int]]:
     return list(zip(row[1:], widths[1:], strict=True))
 

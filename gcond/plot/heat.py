@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gcond.evaluation.tables import counted
 from gcond.plot import style
 from gcond.plot.style import Array
 
@@ -151,7 +152,7 @@ def matrix(comparison: Comparison, ax: Axes | None = None, *, title: str | None 
     ax.set_xlabel("architecture")
     _bar(ax, image, "test accuracy (%)")
     seeds = len(comparison.rows[0][0].accuracies)
-    second = f"mean ± std over {seeds} evaluation seeds"
+    second = f"mean ± std over {counted(seeds, 'evaluation seed')}"
     style.headings(ax, title or f"protocol {comparison.protocol}", second)
     return ax
 

@@ -13,7 +13,7 @@ Y = torch.tensor([0, 0, 1, 1, 2, 2])
 
 
 def centroids(task):
-    return Selected(Centroid()).features(task, torch.tensor([2, 2, 2]), seed=0)
+    return Selected(Centroid()).start(task, torch.tensor([2, 2, 2]), seed=0).features
 
 
 def test_a_good_set_scores_better_than_one_with_wrong_labels(task):

@@ -123,6 +123,7 @@ def _preprocess(plain: dict[str, Any], width: int) -> Preprocess:
         fits = isinstance(values, tuple) and len(values) == wanted and all(map(number, values))
         _that(fits, f"preprocess must have {wanted} means and deviations")
     _that(all(value > 0 for value in found.std), "deviations must be positive")
+    _that(number(found.scale) and found.scale > 0, "the scale of features must be positive")
     kept: Preprocess = found
     return kept
 

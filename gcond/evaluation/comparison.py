@@ -167,7 +167,8 @@ def compare(
             evaluate(small, real, model=model, protocol=chosen, seeds=seeds, baselines=beside).rows
             for model in models
         ]
-        for j, name in enumerate((small.config["name"], *beside)):
+        told = "" if small.label_source == "training labels" else f" ({small.label_source})"
+        for j, name in enumerate((small.config["name"] + told, *beside)):
             rows.append(tuple(each[j] for each in found))
             subjects.append(_subject(small, name, rows[-1][0], learned=j == 0))
     return Comparison(

@@ -27,8 +27,8 @@ class Bags:
     .. math:: h_b = \sum_{i \in b} w_i\, (P X)_i, \qquad w_i \propto q_{i c}
 
     where :math:`q_{ic}` is how sure the label source is of the label (1 for training labels); its
-    soft label is the mean of the members' with the same weights. Bags are cheaper than k-means, follow no outliers,
-    and cost :math:`O(n' E)` whatever the width of the features.
+    soft label is the mean of the members' with the same weights. Bags are cheaper than k-means
+    and follow no outliers; the graph is multiplied by ``n'`` columns, however wide the features.
 
     Args:
         parts: Bags that one permutation of a class is cut into.

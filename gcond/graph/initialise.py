@@ -14,7 +14,7 @@ from gcond.graph.adjacency import Structure
 from gcond.graph.propagation import normalise_dense, to_tensor
 from gcond.graph.task import NodeTask
 from gcond.graph.validation import Validation
-from gcond.matching import generator_for
+from gcond.matching import Score, generator_for
 from gcond.matching.ranges import at_least
 
 Features = Literal["raw", "propagated"]
@@ -132,19 +132,21 @@ class BestOf:
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
     ) -> Start:
         y = torch.repeat_interleave(torch.arange(len(counts)), counts)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            found = [each.start(task, counts, seed) for each in self.candidates]
-        for text in dict.fromkeys(str(warning.message) for warning in caught):
-            warnings.warn(text, stacklevel=2)  # once, not once for each candidate
-        if validation is None:
-            return found[0]
-        scores = [
-            validation.score(each.features, None, y if each.soft is None else each.soft)
-            for each in found
-        ]
-        known = [score for score in scores if score is not None]
-        return found[scores.index(max(known))] if known else found[0]
+        best: Score | None = None
+        chosen, notes = Start(torch.empty(0)), []
+        for i, candidate in enumerate(self.candidates):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                found = candidate.start(task, counts, seed)
+            labels = y if found.soft is None else found.soft
+            score = validation.score(found.features, None, labels) if validation else None
+            if i == 0 or (score is not None and (best is None or score > best)):
+                best, chosen, notes = score, found, caught
+            if score is None:
+                break  # nothing to choose by
+        for text in dict.fromkeys(str(note.message) for note in notes):
+            warnings.warn(text, stacklevel=2)  # of the chosen one only
+        return chosen
 
 
 ROUNDS, TOLERANCE = 8, 0.02

@@ -12,7 +12,7 @@ from gcond.graph.labels import Heard, Taught, TrainingLabels
 from gcond.graph.method import GraphMethod
 from gcond.graph.teachers import GRAND, KernelRidge, Mixture, SelfTraining
 from gcond.graph.whitening import Whitened
-from gcond.matching import AllAtOnce, Schedule
+from gcond.matching import AllAtOnce, Best, Schedule, Step
 
 HUMBLE: tuple[Initialisation, ...] = (
     Selected(),
@@ -24,9 +24,15 @@ HUMBLE: tuple[Initialisation, ...] = (
 
 STARTS = BestOf((Bags(), Selected(num_layers=10, alpha=0.1), Bags(num_layers=2, alpha=0), *HUMBLE))
 
-GCOND = GraphMethod("gcond", Schedule(epochs=20, outer_steps=20, inner_steps=15), init=STARTS)
+GCOND = GraphMethod(
+    "gcond",
+    Schedule(epochs=10, outer_steps=10, inner_steps=5),
+    init=STARTS,
+    features=Step(0.01, relative=True, anneal=True),
+    selection=Best(checks=5),
+)
 GCOND_X = replace(GCOND, name="gcond-x", adjacency=Identity(), turns=AllAtOnce())
-DOSCOND = replace(GCOND, name="doscond", schedule=Schedule(epochs=400))
+DOSCOND = replace(GCOND, name="doscond", schedule=Schedule(epochs=100))
 DOSCOND_X = replace(DOSCOND, name="doscond-x", adjacency=Identity(), turns=AllAtOnce())
 
 RIDGE = KernelRidge()
@@ -46,7 +52,9 @@ def _bags(name: str, soft: bool) -> GraphMethod:
     """Bags without matching, chosen on validation nodes among two teachers, strengths of
     whitening, and starts that ask no teacher."""
     quick = Taught(RIDGE, soft)
-    without: tuple[Initialisation, ...] = tuple(Heard(TrainingLabels(), each) for each in (Bags(), *HUMBLE))
+    without: tuple[Initialisation, ...] = tuple(
+        Heard(TrainingLabels(), each) for each in (Bags(), *HUMBLE)
+    )
     candidates = (*WHITENED, *(Heard(quick, each) for each in WHITENED), *without)
     return replace(
         GCOND_X,

@@ -72,7 +72,7 @@ class Selected:
     features_of: Features = "propagated"
     num_layers: int = 2
     alpha: float = 0.0
-    at_most: int = 1000
+    at_most: int = 500
 
     def __post_init__(self) -> None:
         at_least(0, num_layers=self.num_layers)

@@ -121,7 +121,9 @@ def line(row: str, found: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--datasets", nargs="+", default=["digits"], choices=list(SIZES))
-    parser.add_argument("--all-sizes", action="store_true", help="the papers' three sizes")
+    parser.add_argument(
+        "--sizes", choices=("main", "other", "all"), default="main", help="of the papers' three"
+    )
     parser.add_argument("--rows", nargs="+", default=[*contestants(), "whole"])
     parser.add_argument("--condensation-seeds", type=int, default=3)
     parser.add_argument("--evaluation-seeds", type=int, default=5)
@@ -132,7 +134,7 @@ def main() -> None:
     began, results = time.time(), []
     for name in options.datasets:
         task = as_task(name, root=options.root)
-        for num_nodes in SIZES[name] if options.all_sizes else (MAIN[name],):
+        for num_nodes in _sizes(name, options.sizes):
             print(
                 f"\n{name}, {num_nodes} nodes, GCN, protocol gcn-600, "
                 f"{options.condensation_seeds} condensation x {options.evaluation_seeds} "
@@ -152,6 +154,11 @@ def main() -> None:
             mean, std = statistics.fmean(accuracies), statistics.pstdev(accuracies)
             print(f"| whole graph | {mean:.1f} ± {std:.1f} | | | | |", flush=True)
             save(results, began, options)
+
+
+def _sizes(name: str, which: str) -> tuple[int, ...]:
+    kept = {"main": (MAIN[name],), "all": SIZES[name]}
+    return kept.get(which) or tuple(n for n in SIZES[name] if n != MAIN[name])
 
 
 def save(results: list[dict[str, Any]], began: float, options: argparse.Namespace) -> None:

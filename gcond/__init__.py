@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gcond.datasets import NodeData, list_datasets, load_dataset
     from gcond.evaluation import Comparison, Evaluation, Search, compare, evaluate, fit, search
     from gcond.methods import get_method, list_methods
+    from gcond.reproduction import Reproduction, reproduce
 
 _HOMES = {
     "condense": "gcond.condensation",
@@ -27,6 +28,8 @@ _HOMES = {
     "list_datasets": "gcond.datasets",
     "list_methods": "gcond.methods",
     "load_dataset": "gcond.datasets",
+    "reproduce": "gcond.reproduction",
+    "Reproduction": "gcond.reproduction",
     "NodeData": "gcond.datasets",
     "search": "gcond.evaluation",
     "Search": "gcond.evaluation",
@@ -37,6 +40,7 @@ __all__ = [
     "Condensed",
     "Evaluation",
     "NodeData",
+    "Reproduction",
     "Search",
     "compare",
     "condense",
@@ -46,6 +50,7 @@ __all__ = [
     "list_datasets",
     "list_methods",
     "load_dataset",
+    "reproduce",
     "search",
 ]
 

@@ -218,6 +218,7 @@ def _result(
         ),
         versions=versions(),
         seconds=seconds,
+        soft=outcome.soft,
     )
 
 

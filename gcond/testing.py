@@ -105,6 +105,12 @@ def _check_result(small: Condensed, num_nodes: int) -> None:
         tensor: Tensor = getattr(small, name)
         _that(bool(torch.isfinite(tensor).all()), f"{name} is not finite")
         _that(not tensor.requires_grad, f"{name} is not detached")
+    if small.soft is not None:
+        shape = small.num_nodes, small.num_classes
+        _that(small.soft.shape == shape, f"soft labels have shape {list(small.soft.shape)}")
+        total = small.soft.sum(1)
+        _that(bool((small.soft >= 0).all()), "a soft label is negative")
+        _that(bool(((total - 1).abs() < 1e-4).all()), "soft labels do not sum to one")
     adj = small.adjacency
     if adj is not None:
         _that(bool(torch.equal(adj, adj.T)), "the adjacency is not symmetric")
@@ -121,6 +127,7 @@ def _check_files(small: Condensed, again: Condensed) -> None:
         for name in ("x", "edge_index", "edge_weight", "y"):
             same = torch.equal(getattr(loaded, name), getattr(small, name))
             _that(same, f"{name} came back from the file changed")
+        _that(_equal(loaded.soft, small.soft), "soft labels came back from the file changed")
         loaded.save(second)
         _that(first.read_bytes() == second.read_bytes(), "saving what was loaded gave other bytes")
 
@@ -140,6 +147,7 @@ def _check_resume(method: Method, data: Data, num_nodes: int, seed: int) -> None
         same = torch.equal(whole.x, rest.x)
         if whole.adj is not None and rest.adj is not None:
             same = same and torch.equal(whole.adj, rest.adj)
+        same = same and _equal(whole.soft, rest.soft)
         _that(same, "a resumed run differs from an uninterrupted one")
         _that(whole.progress.losses == rest.progress.losses, "a resumed run has other losses")
 
@@ -152,6 +160,12 @@ def _check_gain(small: Condensed, data: Data) -> None:
         learned.mean > random.mean,
         f"learned nodes score {learned.mean:.1f} %, random nodes {random.mean:.1f} %",
     )
+
+
+def _equal(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return torch.equal(one, other)
 
 
 def _that(condition: bool, message: str) -> None:

@@ -41,6 +41,7 @@ class FreeRows:
     decay: float = 0.0
 
     scales = {"features": 1.0}  # noqa: RUF012 - never changed
+    constants = {}  # noqa: RUF012 - there are none
 
     def __post_init__(self):
         self.x = self.x.clone().requires_grad_()
@@ -68,8 +69,9 @@ class InFloat64:
 
     init: Initialisation
 
-    def features(self, task, counts, seed, validation=None):
-        return self.init.features(task, counts, seed, validation).double()
+    def start(self, task, counts, seed, validation=None):
+        found = self.init.start(task, counts, seed, validation)
+        return replace(found, features=found.features.double())
 
 
 def both_sides(method, task, counts, seed=0):

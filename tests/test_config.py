@@ -5,7 +5,12 @@ import pytest
 from torch import nn
 
 from gcond.config import from_plain, to_plain
+from gcond.graph.bags import Bags
+from gcond.graph.initialise import Noise
+from gcond.graph.labels import Taught
 from gcond.graph.models import Module
+from gcond.graph.teachers import GRAND, KernelRidge, Mixture
+from gcond.graph.whitening import Whitened
 from gcond.matching import Best, ByClass, FlatCosine, Last, Schedule, Step, Together
 from gcond.methods import TYPES, get_method, list_methods
 
@@ -29,6 +34,8 @@ def test_a_changed_method_comes_back_with_its_changes():
         grouping=Together(balanced=False),
         features=Step(0.3),
         selection=Last(),
+        labels=Taught(Mixture((GRAND(runs=1), KernelRidge()), (1.0, 2.0)), soft=True),
+        init=Whitened(Bags(3), 0.5),
     )
     assert through_json(method) == method
     assert through_json(method) != get_method("gcond")
@@ -36,7 +43,17 @@ def test_a_changed_method_comes_back_with_its_changes():
 
 def needed(kind):
     """Values for the fields of a type that have no default."""
-    given = {"name": "mine", "epochs": 3, "schedule": Schedule(1), "lr": 0.5}
+    given = {
+        "name": "mine",
+        "epochs": 3,
+        "schedule": Schedule(1),
+        "lr": 0.5,
+        "init": Noise(),
+        "labels": Taught(),
+        "teacher": GRAND(),
+        "teachers": (GRAND(), KernelRidge()),
+        "weights": (2.0, 1.0),
+    }
     return {f.name: given[f.name] for f in fields(kind) if f.name in given}
 
 

@@ -1,5 +1,5 @@
-"""Command line: ``gcond condense | evaluate | compare | search | fit | show | cite | methods |
-datasets``.
+"""Command line: ``gcond condense | evaluate | compare | search | fit | reproduce | show | cite |
+methods | datasets``.
 
 Nothing heavy is imported at the top: ``gcond --help`` answers without torch.
 """
@@ -17,12 +17,24 @@ from gcond.cli.console import complain
 from gcond.cli.judging import compare, evaluate, fit, search
 from gcond.cli.making import condense, with_set
 from gcond.cli.reading import cite, datasets, methods, show
+from gcond.cli.reproducing import reproduce
 
 DESCRIPTION = "Dataset condensation on graphs: a tiny synthetic graph that trains like the whole."
 
 COMMANDS: dict[str, Callable[..., None]] = {
     command.__name__: command
-    for command in (condense, evaluate, compare, search, fit, show, cite, methods, datasets)
+    for command in (
+        condense,
+        evaluate,
+        compare,
+        search,
+        fit,
+        reproduce,
+        show,
+        cite,
+        methods,
+        datasets,
+    )
 }
 
 

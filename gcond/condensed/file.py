@@ -38,6 +38,8 @@ def write(condensed: Condensed, path: Path) -> None:
         "versions": condensed.versions,
     }
     tensors = {name: getattr(condensed, name) for name in ("x", "edge_index", "edge_weight", "y")}
+    if condensed.soft is not None:
+        tensors["soft"] = condensed.soft
     losses = torch.tensor(condensed.history.losses, dtype=torch.float64)
     container.write(path, KIND, header, {**tensors, "losses": losses})
 
@@ -101,6 +103,7 @@ def _fields(header: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any
         "seed": header["seed"],
         "history": History(losses, kept, header["selected_step"]),
         "versions": versions,
+        "soft": tensors.get("soft"),
     }
 
 
@@ -140,13 +143,14 @@ def _preprocess(plain: dict[str, Any], width: int) -> Preprocess:
         fits = isinstance(values, tuple) and len(values) == wanted and all(map(number, values))
         _that(fits, f"preprocess must have {wanted} means and deviations")
     _that(all(value > 0 for value in found.std), "deviations must be positive")
+    _that(number(found.scale) and found.scale > 0, "the scale of features must be positive")
     kept: Preprocess = found
     return kept
 
 
 def _check_tensors(tensors: dict[str, Tensor], source: Source) -> None:
     wanted = {"x", "edge_index", "edge_weight", "y", "losses"}
-    _that(tensors.keys() == wanted, f"it holds the tensors {sorted(tensors)}")
+    _that(tensors.keys() - {"soft"} == wanted, f"it holds the tensors {sorted(tensors)}")
     x, y, edges = tensors["x"], tensors["y"], tensors["edge_index"]
     weight, losses = tensors["edge_weight"], tensors["losses"]
     n, classes = len(y) if y.dim() else 0, len(source.label_names)
@@ -161,6 +165,17 @@ def _check_tensors(tensors: dict[str, Tensor], source: Source) -> None:
     for name in ("x", "edge_weight", "losses"):
         _that(bool(torch.isfinite(tensors[name]).all()), f"{name} is not finite")
     _that(bool((weight >= 0).all()), "edge weights must not be negative")
+    if "soft" in tensors:
+        _check_soft(tensors["soft"], n, classes)
+
+
+def _check_soft(soft: Tensor, n: int, classes: int) -> None:
+    fits = soft.shape == (n, classes) and soft.dtype in _FLOATS
+    _that(fits, f"soft labels have shape {list(soft.shape)}, not {[n, classes]}")
+    _that(bool((soft >= 0).all()), "soft labels must not be negative")
+    # Half precision keeps three digits of each entry.
+    total = soft.float().sum(1)
+    _that(bool(((total - 1).abs() < 0.01).all()), "soft labels of a node must sum to one")
 
 
 def _entry(header: dict[str, Any], key: str, kind: type, text: str) -> Any:

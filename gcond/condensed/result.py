@@ -42,6 +42,8 @@ class Condensed:
         history: How the run went.
         versions: Versions of what made it.
         seconds: Wall-clock of the run; not part of the file, see :meth:`save`.
+        soft: Labels as distributions ``[n, C]`` where the method gave such; models are trained on
+            them by :func:`gcond.evaluate` and :func:`gcond.fit`. ``y`` stays the class.
 
     Example:
         >>> import gcond
@@ -62,6 +64,7 @@ class Condensed:
     history: History = field(default_factory=History)
     versions: dict[str, str] = field(default_factory=dict)
     seconds: float | None = None
+    soft: Tensor | None = None
 
     def __repr__(self) -> str:
         return (
@@ -80,22 +83,39 @@ class Condensed:
     @property
     def nbytes(self) -> int:
         """Bytes of the tensors as they are stored; compare with ``source.nbytes``."""
-        tensors = (self.x, self.edge_index, self.edge_weight, self.y)
-        return sum(t.numel() * t.element_size() for t in tensors)
+        tensors = (self.x, self.edge_index, self.edge_weight, self.y, self.soft)
+        return sum(t.numel() * t.element_size() for t in tensors if t is not None)
+
+    @property
+    def targets(self) -> Tensor:
+        """What models are trained on: soft labels ``[n, C]`` where there are such, else ``y``."""
+        return self.y if self.soft is None else self.soft
+
+    @property
+    def label_source(self) -> str:
+        """Who labelled the real nodes: results with another source than the training labels
+        belong in a column of their own."""
+        found = self.config.get("labels") or {}
+        if found.get("type", "TrainingLabels") == "TrainingLabels":
+            return "training labels"
+        return f"teacher's {'soft' if found.get('soft') else 'hard'} labels"
 
     @cached_property
     def data(self) -> Data:
         """The graph as a PyG ``Data``, with the labels of the original and all nodes in
-        ``train_mask``: it drops into existing training code."""
+        ``train_mask``: it drops into existing training code. Soft labels, where there are such,
+        are in ``y_soft``, in the order of ``source.label_names``; cross-entropy takes either."""
         from torch_geometric.data import Data
 
         full = self.full()
+        extra = {} if full.soft is None else {"y_soft": full.soft}
         return Data(
             x=full.x,
             edge_index=full.edge_index,
             edge_weight=full.edge_weight,
             y=torch.tensor(self.source.label_names)[full.y],
             train_mask=torch.ones(self.num_nodes, dtype=torch.bool),
+            **extra,
         )
 
     def to_networkx(self) -> nx.Graph[int]:
@@ -145,16 +165,19 @@ class Condensed:
             )
         numbers = torch.int16 if self.num_nodes < 2**15 else torch.int32
         edges, y = self.edge_index[:, kept].to(numbers), self.y.to(torch.int16)
-        return replace(self, x=x, edge_weight=weight, edge_index=edges, y=y)
+        soft = None if self.soft is None else self.soft.to(dtype)
+        return replace(self, x=x, edge_weight=weight, edge_index=edges, y=y, soft=soft)
 
     def full(self) -> Condensed:
         """The same set in single precision, as models take it."""
         if self.x.dtype == torch.float32 and self.edge_index.dtype == torch.long:
             return self
         x, weight = self.x.float(), self.edge_weight.float()
-        return replace(
-            self, x=x, edge_weight=weight, edge_index=self.edge_index.long(), y=self.y.long()
-        )
+        edges, y = self.edge_index.long(), self.y.long()
+        soft = None if self.soft is None else self.soft.float()
+        if soft is not None:
+            soft = soft / soft.sum(1, keepdim=True)
+        return replace(self, x=x, edge_weight=weight, edge_index=edges, y=y, soft=soft)
 
     @property
     def method(self) -> Method:

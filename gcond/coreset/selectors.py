@@ -97,7 +97,7 @@ class Centroid:
             features.append(_means(rows, count, min(count, distinct), self.restarts, seed))
             labels += [c] * count
             short += [c] if count > distinct else []
-        _warn_repeats(short)
+        warn_repeats(short)
         chosen = torch.as_tensor(np.concatenate(features)).to(x)
         return Picked(chosen, torch.tensor(labels, device=y.device), None)
 
@@ -116,7 +116,7 @@ def _by_class(x: Tensor, y: Tensor, counts: Tensor, seed: int, order: Any) -> Pi
         repeats += [False] * len(first) + [True] * len(again)
         labels += [c] * count
         short += [c] if len(again) else []
-    _warn_repeats(short)
+    warn_repeats(short)
     index = torch.cat(chosen).to(x.device)
     features = jitter(x[index], torch.tensor(repeats, device=x.device), seed)
     return Picked(features, torch.tensor(labels, device=y.device), index)
@@ -135,7 +135,8 @@ def jitter(x: Tensor, where: Tensor, seed: int) -> Tensor:
     return torch.where(where[:, None], x + noise, x)
 
 
-def _warn_repeats(classes: list[int]) -> None:
+def warn_repeats(classes: list[int]) -> None:
+    """Says once which classes have fewer items than the budget asks for."""
     if classes:
         warnings.warn(
             f"the budget exceeds the labelled items of classes {classes}: items are repeated "

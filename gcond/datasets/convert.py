@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from gcond.datasets.named import list_datasets, load_dataset
 from gcond.datasets.node_data import NodeData
-from gcond.graph.preprocess import Normalisation, fit
+from gcond.graph.preprocess import Normalisation, Preprocess, fit
 from gcond.graph.task import NodeTask, Setting, Split
 
 ROWS = 4096
@@ -24,7 +24,7 @@ def as_task(
     *,
     root: str | Path | None = None,
     setting: Setting = "transductive",
-    normalize: Normalisation = "auto",
+    normalize: Normalisation | Preprocess = "auto",
     split: int = 0,
 ) -> NodeTask:
     """Turns whatever describes a graph with labelled nodes into a task; nothing is changed.
@@ -34,7 +34,8 @@ def as_task(
             a :class:`NodeData`. The split of a ``NodeData`` was chosen when it was made.
         root: Folder of the datasets, for names.
         setting: ``"transductive"`` or ``"inductive"``.
-        normalize: Preprocessing of the features, see :func:`gcond.graph.preprocess.fit`.
+        normalize: Preprocessing of the features, see :func:`gcond.graph.preprocess.fit`; a fitted
+            one is applied as it is.
         split: Column of the masks, where a dataset brings several splits.
 
     Raises:

@@ -177,7 +177,8 @@ def compare(
     rows: list[tuple[Row, ...]] = []
     for i, small in enumerate(sets):
         found = cells[i * len(models) : (i + 1) * len(models)]
-        for j, name in enumerate((small.config["name"], *beside[i])):
+        told = "" if small.label_source == "training labels" else f" ({small.label_source})"
+        for j, name in enumerate((small.config["name"] + told, *beside[i])):
             rows.append(tuple(each.rows[j] for each in found))
             subjects.append(_subject(small, name, rows[-1][0], learned=j == 0))
     return Comparison(

@@ -80,7 +80,7 @@ def source_of(condensed: Condensed, dataset: Any, root: Any = None) -> NodeTask:
         dataset,
         root=root,
         setting=source.setting,  # type: ignore[arg-type]
-        normalize=source.preprocess.kind,
+        normalize=source.preprocess,
         split=0 if isinstance(dataset, NodeData) else source.split,
     )
     if task.fingerprint != condensed.source.fingerprint:

@@ -85,7 +85,12 @@ def evaluate(
         outcome = seen[name].run(task, counts, seed=condensed.seed)
         edge_index, edge_weight = edges_of(outcome.adj, outcome.x)
         other = replace(
-            condensed, x=outcome.x, y=outcome.y, edge_index=edge_index, edge_weight=edge_weight
+            condensed,
+            x=outcome.x,
+            y=outcome.y,
+            edge_index=edge_index,
+            edge_weight=edge_weight,
+            soft=outcome.soft,
         )
         rows.append(_row(name, other, real, model, chosen, seeds))
     return Evaluation(
@@ -97,6 +102,7 @@ def evaluate(
         rows=tuple(rows),
         protocol_digest=chosen.digest,
         seconds=condensed.seconds,
+        labels=condensed.label_source,
     )
 
 
@@ -122,7 +128,7 @@ def _row(
     began = time.perf_counter()
     full = kept(condensed, protocol.min_edge_weight)
     if model == "GCN":
-        view = receptive.of_graph(full.x, full.adjacency, full.y)
+        view = receptive.of_graph(full.x, full.adjacency, full.targets)
         test, val = _together(view, real.task, protocol, seeds)
     else:
         test, val = _one_by_one(of_condensed(full), real, model, protocol, seeds)

@@ -273,7 +273,7 @@ class _Runs:
         """Validation accuracies after training on the condensed set."""
         full, found = condensed.full(), torch.zeros(len(self.candidates))
         for hops, batches in self._by_hops():
-            view = receptive.of_graph(full.x, full.adjacency, full.y, hops)
+            view = receptive.of_graph(full.x, full.adjacency, full.targets, hops)
             val = receptive.of_split(self.task, "val", hops)
             small = len(view.inner) < view.inner.shape[1]
             basis = span(view) if small else None

@@ -54,6 +54,7 @@ class Evaluation:
         rows: The condensed set first.
         protocol_digest: Hash of the protocol's settings.
         seconds: Wall-clock of the condensation, where it is known.
+        labels: Who labelled the real nodes for the method.
     """
 
     dataset: str
@@ -64,6 +65,7 @@ class Evaluation:
     rows: tuple[Row, ...]
     protocol_digest: str = ""
     seconds: float | None = None
+    labels: str = "training labels"
 
     @property
     def mean(self) -> float:
@@ -86,8 +88,9 @@ class Evaluation:
         ``"latex"``."""
         seeds = len(self.rows[0].accuracies)
         took = "" if self.seconds is None else f", condensed in {self.seconds:.1f} s"
+        told = "" if self.labels == "training labels" else f" from a {self.labels}"
         title = (
-            f"{self.dataset}, {self.method} (step {self.selected_step} selected{took}), "
+            f"{self.dataset}, {self.method}{told} (step {self.selected_step} selected{took}), "
             f"{self.model}, protocol {self.protocol} ({self.protocol_digest}), mean ± std over "
             f"{counted(seeds, 'evaluation seed')}, test %"
         )

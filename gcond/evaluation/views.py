@@ -72,7 +72,7 @@ class View:
 
     Args:
         graph: The graph.
-        y: Labels of the rows.
+        y: Labels of the rows: classes ``[m]`` or distributions ``[m, C]``.
         rows: Their numbers, all rows where this is ``None``.
     """
 
@@ -92,7 +92,7 @@ def kept(condensed: Condensed, least: float) -> Condensed:
 
 def of_condensed(full: Condensed) -> View:
     """A condensed graph in single precision, all of whose nodes are labelled."""
-    return View(Graph(full.x, full.edge_index, full.edge_weight), full.y)
+    return View(Graph(full.x, full.edge_index, full.edge_weight), full.targets)
 
 
 class Real:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -25,6 +25,10 @@ class Structure(Protocol):
     @property
     def parameters(self) -> list[Tensor]:
         """Leaf tensors."""
+
+    @property
+    def constants(self) -> list[Tensor]:
+        """Tensors that never move."""
 
     def __call__(self, x: Tensor) -> Tensor | None:
         """Adjacency ``[n, n]`` for features ``[n, d]``, or ``None`` for no edges."""
@@ -46,7 +50,8 @@ class Identity:
 
 
 class _NoEdges:
-    parameters: list[Tensor] = []  # noqa: RUF012 - never filled
+    parameters: ClassVar[list[Tensor]] = []
+    constants: ClassVar[list[Tensor]] = []
 
     def __call__(self, x: Tensor) -> Tensor | None:
         return None
@@ -98,6 +103,7 @@ class PairwiseMLP:
 
 @dataclass(frozen=True)
 class _PairwiseMLP:
+    constants: ClassVar[list[Tensor]] = []
     parameters: list[Tensor]
     workspace: Workspace = field(default_factory=Workspace)
 
@@ -135,6 +141,7 @@ class FreeLogits:
 
 @dataclass(frozen=True)
 class _FreeLogits:
+    constants: ClassVar[list[Tensor]] = []
     parameters: list[Tensor]
 
     def __call__(self, x: Tensor) -> Tensor | None:
@@ -167,11 +174,53 @@ class LowRank:
 
 @dataclass(frozen=True)
 class _LowRank:
+    constants: ClassVar[list[Tensor]] = []
     parameters: list[Tensor]
 
     def __call__(self, x: Tensor) -> Tensor | None:
         q, scale, bias = self.parameters
         return _edges(softplus(scale) * (q @ q.T) / math.sqrt(q.shape[1]) + bias)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    r"""Fixed edges between nodes whose features, seen from their mean, point the same way.
+
+    .. math:: S_{ij} = [\cos(x_i - \bar x, x_j - \bar x) > t], \qquad
+              A_{ij} = \frac{w\, S_{ij}}{\sqrt{d_i d_j}}
+
+    with ``d`` the row sums of ``S``. For ``w < 1`` the propagation on it can be undone exactly, so
+    that the edges cost nothing at the start.
+
+    Args:
+        threshold: ``t``.
+        weight: ``w``, the most that a node's edges weigh together, beside its own loop of one.
+    """
+
+    threshold: float = 0.5
+    weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.threshold < 1:
+            raise ValueError(f"threshold must be from -1 to below 1, got {self.threshold}")
+        if not 0 < self.weight < 1:
+            raise ValueError(f"weight must be between 0 and 1, got {self.weight}")
+
+    def start(self, x: Tensor, generator: torch.Generator) -> Structure:
+        rows = torch.nn.functional.normalize((x - x.mean(0)).detach(), dim=1)
+        near = (rows @ rows.T > self.threshold).to(x.dtype).fill_diagonal_(0)
+        near = torch.maximum(near, near.T)
+        scale = near.sum(1).clamp_min(1).rsqrt()
+        return _Constant([self.weight * near * scale[:, None] * scale])
+
+
+@dataclass(frozen=True)
+class _Constant:
+    parameters: ClassVar[list[Tensor]] = []
+    constants: list[Tensor]
+
+    def __call__(self, x: Tensor) -> Tensor | None:
+        return self.constants[0]
 
 
 class _Edges(torch.autograd.Function):

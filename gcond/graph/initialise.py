@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import torch
@@ -14,31 +14,44 @@ from gcond.graph.adjacency import Structure
 from gcond.graph.propagation import normalise_dense, to_tensor
 from gcond.graph.task import NodeTask
 from gcond.graph.validation import Validation
-from gcond.matching import generator_for
+from gcond.matching import Score, generator_for
 from gcond.matching.ranges import at_least
 
 Features = Literal["raw", "propagated"]
 
 
+@dataclass(frozen=True)
+class Start:
+    """Synthetic nodes before the first step, in class order.
+
+    Args:
+        features: ``[n, d]``, as a set without edges stands for them.
+        soft: Their labels as distributions ``[n, C]``, where the label source gives such.
+    """
+
+    features: Tensor
+    soft: Tensor | None = None
+
+
 class Initialisation(Protocol):
     """A choice of start."""
 
-    def features(
+    def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
-    ) -> Tensor:
-        """Initial features ``[n, d]`` in class order, as a set without edges stands for them."""
+    ) -> Start:
+        """``counts[c]`` nodes of each class ``c``, in class order."""
 
 
 @dataclass(frozen=True)
 class Noise:
     """Gaussian noise with the root mean square of the real features."""
 
-    def features(
+    def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
-    ) -> Tensor:
+    ) -> Start:
         generator = generator_for(seed, "init")
         shape = int(counts.sum()), task.num_features
-        return torch.randn(shape, generator=generator) * task.feature_scale
+        return Start(torch.randn(shape, generator=generator) * task.feature_scale)
 
 
 @dataclass(frozen=True)
@@ -47,14 +60,19 @@ class Selected:
 
     Args:
         selector: How they are chosen.
-        features_of: ``"propagated"`` chooses among rows of :math:`\hat A^K X`, which is what a
+        features_of: ``"propagated"`` chooses among propagated features, which is what a
             structure-free set stands for; ``"raw"`` among rows of ``X``.
-        num_layers: ``K``.
+        num_layers: Number of propagations ``K``.
+        alpha: Share of a node's own features kept in each propagation; 0 gives
+            :math:`\hat A^K X`.
+        at_most: A class with more labelled nodes is represented by a sample of so many.
     """
 
     selector: Selector = Centroid()  # noqa: RUF009 - frozen
     features_of: Features = "propagated"
     num_layers: int = 2
+    alpha: float = 0.0
+    at_most: int = 500
 
     def __post_init__(self) -> None:
         at_least(0, num_layers=self.num_layers)
@@ -62,13 +80,32 @@ class Selected:
     def pick(self, task: NodeTask, counts: Tensor, seed: int) -> Picked:
         """The selection with all that is known of it."""
         hops = self.num_layers if self.features_of == "propagated" else 0
-        rows = to_tensor(task.features("train", hops), torch.float32)
-        return self.selector.pick(rows, task.labels("train"), counts, seed)
+        y = task.labels("train")
+        kept = _sample(y, self.at_most, seed)
+        if len(kept) < len(y):
+            task = replace(task, index={**task.index, "train": task.index["train"][kept.numpy()]})
+        rows = to_tensor(task.features("train", hops, self.alpha), torch.float32)
+        picked = self.selector.pick(rows, y[kept], counts, seed)
+        return picked if picked.rows is None else replace(picked, rows=kept[picked.rows])
 
-    def features(
+    def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
-    ) -> Tensor:
-        return self.pick(task, counts, seed).features
+    ) -> Start:
+        picked = self.pick(task, counts, seed)
+        if task.soft is None or picked.rows is None:
+            return Start(picked.features)
+        return Start(
+            picked.features, torch.as_tensor(task.soft[task.index["train"][picked.rows.numpy()]])
+        )
+
+
+def _sample(y: Tensor, at_most: int, seed: int) -> Tensor:
+    """Positions of at most so many rows of each class, in order."""
+    if not bool((torch.bincount(y) > at_most).any()):
+        return torch.arange(len(y))
+    order = torch.randperm(len(y), generator=generator_for(seed, "init"))
+    kept = [order[y[order] == c][:at_most] for c in torch.unique(y).tolist()]
+    return torch.cat(kept).sort().values
 
 
 @dataclass(frozen=True)
@@ -91,18 +128,25 @@ class BestOf:
         Selected(Random()),
     )
 
-    def features(
+    def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
-    ) -> Tensor:
+    ) -> Start:
         y = torch.repeat_interleave(torch.arange(len(counts)), counts)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            found = [each.features(task, counts, seed) for each in self.candidates]
-        for text in dict.fromkeys(str(warning.message) for warning in caught):
-            warnings.warn(text, stacklevel=2)  # once, not once for each candidate
-        scores = [validation.score(x, None, y) for x in found] if validation else []
-        known = [score for score in scores if score is not None]
-        return found[scores.index(max(known))] if known else found[0]
+        best: Score | None = None
+        chosen, notes = Start(torch.empty(0)), []
+        for i, candidate in enumerate(self.candidates):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                found = candidate.start(task, counts, seed)
+            labels = y if found.soft is None else found.soft
+            score = validation.score(found.features, None, labels) if validation else None
+            if i == 0 or (score is not None and (best is None or score > best)):
+                best, chosen, notes = score, found, caught
+            if score is None:
+                break  # nothing to choose by
+        for text in dict.fromkeys(str(note.message) for note in notes):
+            warnings.warn(text, stacklevel=2)  # of the chosen one only
+        return chosen
 
 
 ROUNDS, TOLERANCE = 8, 0.02

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gcond.graph.adjacency import Adjacency, PairwiseMLP, Structure
 from gcond.graph.initialise import BestOf, Initialisation, settled
+from gcond.graph.labels import LabelSource, TrainingLabels
 from gcond.graph.models import SGC, Matcher
 from gcond.graph.outcome import Outcome
 from gcond.graph.real import RealNodes
@@ -53,6 +54,7 @@ class GraphMethod:
         name: Name in the registry.
         adjacency: Parameterisation of the structure.
         init: Start of the features.
+        labels: Who says what a real node is.
         model: Matching model.
         stream: At which parameters of it the two sides are compared.
         advance: How those move between two matches.
@@ -74,6 +76,7 @@ class GraphMethod:
     schedule: Schedule
     adjacency: Adjacency = PairwiseMLP()  # noqa: RUF009
     init: Initialisation = BestOf()  # noqa: RUF009
+    labels: LabelSource = TrainingLabels()  # noqa: RUF009
     model: Matcher = SGC()  # noqa: RUF009
     stream: Stream = Fresh()  # noqa: RUF009
     advance: Advance = TrainOnSynthetic()  # noqa: RUF009
@@ -111,17 +114,19 @@ class GraphMethod:
                 stacklevel=3,
             )
         validation = Validation(task, self.validator, seed)
+        told = self.labels.speak(task, seed)
         if progress is not None and progress.state:
             synthetic = self._resumed(progress, counts, seed)
         else:
-            synthetic = self.start(task, counts, seed, validation)
+            synthetic = self.start(told, counts, seed, validation)
         real = RealNodes(
-            self.model.source(task),
-            task.labels("train"),
+            self.model.source(told),
+            told.labels("train"),
             counts,
             self.grouping,
             self.batch_size,
             validation,
+            soft=None if told.soft is None else torch.as_tensor(told.soft[told.index["train"]]),
         )
         plan = self.plan(task.num_features, task.num_classes, synthetic.x)
         try:
@@ -134,26 +139,32 @@ class GraphMethod:
     def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
     ) -> SyntheticGraph:
-        """The synthetic graph before its first step."""
-        x = self.init.features(task, counts, seed, validation)
+        """The synthetic graph before its first step; ``task`` is as the label source tells it."""
+        found = self.init.start(task, counts, seed, validation)
+        x = found.features
         structure = self.adjacency.start(x, generator_for(seed, "adjacency"))
         scale = float(x.square().mean().sqrt()) or 1.0
         if self.settle:
             x = settled(x, structure, self.model.num_layers)
-        return self._synthetic(x, structure, counts, scale)
+        return self._synthetic(x, structure, counts, scale, found.soft)
 
     def _resumed(self, progress: Progress, counts: Tensor, seed: int) -> SyntheticGraph:
         """A graph of the form that a snapshot fills, without choosing a start again."""
-        x = progress.state["features.0"]
+        x, soft = progress.state["features.0"], progress.state.get("labels.0")
         structure = self.adjacency.start(x, generator_for(seed, "adjacency"))
-        return self._synthetic(x, structure, counts, progress.scales["features"])
+        return self._synthetic(x, structure, counts, progress.scales["features"], soft)
 
     def _synthetic(
-        self, x: Tensor, structure: Structure, counts: Tensor, scale: float
+        self,
+        x: Tensor,
+        structure: Structure,
+        counts: Tensor,
+        scale: float,
+        soft: Tensor | None,
     ) -> SyntheticGraph:
         y = torch.repeat_interleave(torch.arange(len(counts)), counts)
         groups = self.grouping.partition(y, counts, x.dtype)
-        return SyntheticGraph(x, y, len(counts), structure, self.model, groups, scale)
+        return SyntheticGraph(x, y, len(counts), structure, self.model, groups, scale, soft)
 
     def plan(self, in_channels: int, out_channels: int, like: Tensor) -> Plan:
         """The method as the loop reads it, for given widths."""
@@ -175,4 +186,4 @@ def _outcome(synthetic: SyntheticGraph, run: Progress) -> Outcome:
     """The state that a run prefers, as a result."""
     restore(synthetic, run.best_state)
     x, adj = synthetic.graph()
-    return Outcome(x, adj, synthetic.y, run)
+    return Outcome(x, adj, synthetic.y, run, synthetic.soft)

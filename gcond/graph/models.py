@@ -63,7 +63,7 @@ class SGC:
         return (_propagated(x, adj, self.num_layers),)
 
     def source(self, task: NodeTask) -> Source:
-        return Rows(task.features("train", self.num_layers))
+        return Rows(lambda: task.features("train", self.num_layers))
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class PropagatedMLP:
         return (_propagated(x, adj, self.num_layers),)
 
     def source(self, task: NodeTask) -> Source:
-        return Rows(task.features("train", self.num_layers))
+        return Rows(lambda: task.features("train", self.num_layers))
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,14 @@ class Outcome:
         adj: Symmetric edge weights without self-loops ``[n, n]``, or ``None`` without edges.
         y: Labels ``[n]``.
         progress: The run, empty for methods that learn nothing.
+        soft: Labels as distributions ``[n, C]``, where the method gives such.
     """
 
     x: Tensor
     adj: Tensor | None
     y: Tensor
     progress: Progress = field(default_factory=Progress)
+    soft: Tensor | None = None
 
 
 class Method(Protocol):

@@ -32,29 +32,80 @@ def normalise(adj: Matrix) -> Matrix:
 
 
 def propagate(
-    a_hat: Matrix, x: Matrix, hops: int, rows: np.ndarray[Any, Any] | None = None
+    a_hat: Matrix,
+    x: Matrix,
+    hops: int,
+    rows: np.ndarray[Any, Any] | None = None,
+    alpha: float = 0.0,
 ) -> Matrix:
-    r""":math:`(\hat A^K X)` for the given rows only.
+    r"""``hops`` steps of :math:`H \leftarrow (1-\alpha)\, \hat A H + \alpha X` from ``H = X``, for
+    the given rows only: :math:`\hat A^K X` at ``alpha=0``, else the propagation of `"Predict then
+    Propagate" <https://arxiv.org/abs/1810.05997>`_.
 
     With few rows the product is taken from the left, ``((A[rows] A) ... ) X``, so that the cost
     and the memory follow the rows' neighbourhoods and not the graph.
 
     Args:
         a_hat: Normalised adjacency, CSR ``[N, N]``.
-        x: Features ``[N, d]``, an ndarray or CSR; the result is of the same kind.
+        x: Features ``[N, d]``, an ndarray or CSR; the result is of the same kind where ``alpha``
+            is zero, else an ndarray.
         hops: Number of propagations ``K``.
         rows: Which rows to return, all by default.
+        alpha: Share of a node's own features that is kept in each propagation.
     """
+    if hops == 0:
+        return x if rows is None else x[rows]
+    if alpha:
+        return _restarting(a_hat, x, hops, rows, alpha)
     if rows is None:
         for _ in range(hops):
             x = a_hat @ x
         return x
-    if hops == 0:
-        return x[rows]
     left = a_hat[rows]
     for _ in range(hops - 1):
         left = left @ a_hat
     return left @ x
+
+
+CHUNK = 1024
+"""Rows that are propagated together from the left, as dense columns of length ``N``."""
+
+
+def _restarting(
+    a_hat: Matrix, x: Matrix, hops: int, rows: np.ndarray[Any, Any] | None, alpha: float
+) -> Matrix:
+    if rows is None:
+        own = x.toarray() if sp.issparse(x) else x
+        h = own
+        for _ in range(hops):
+            h = (1 - alpha) * (a_hat @ h) + alpha * own
+        return h
+    eye = sp.eye_array(a_hat.shape[0], dtype=a_hat.dtype, format="csr")
+    parts = [rows[i : i + CHUNK] for i in range(0, len(rows), CHUNK)]
+    return np.concatenate([mix(a_hat, x, eye[part], hops, alpha) for part in parts])
+
+
+def mix(a_hat: Matrix, x: Matrix, weights: Matrix, hops: int, alpha: float = 0.0) -> Matrix:
+    """Weighted sums of propagated rows, ``weights @ propagate(a_hat, x, hops, alpha=alpha)``, at
+    the cost of ``m`` columns: nothing of size ``[N, d]`` is formed.
+
+    Args:
+        a_hat: Normalised adjacency, CSR ``[N, N]``.
+        x: Features ``[N, d]``, an ndarray or CSR.
+        weights: Weights ``[m, N]``, CSR.
+        hops: Number of propagations.
+        alpha: As in :func:`propagate`.
+    """
+    first = weights.T.toarray().astype(x.dtype)
+    return np.ascontiguousarray((x.T @ spread(a_hat.T.tocsr(), first, hops, alpha)).T)
+
+
+def spread(matrix: Matrix, first: Matrix, hops: int, alpha: float = 0.0) -> Matrix:
+    r"""``hops`` steps of :math:`H \leftarrow (1-\alpha)\, M H + \alpha H_0` on dense columns."""
+    h = first
+    for _ in range(hops):
+        h = (1 - alpha) * (matrix @ h) + alpha * first if alpha else matrix @ h
+    return h
 
 
 def to_tensor(matrix: Matrix, dtype: torch.dtype) -> Tensor:

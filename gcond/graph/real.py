@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -21,6 +23,7 @@ class RealNodes:
         grouping: How rows are grouped.
         batch_size: Most nodes of a class in one step.
         validation: Scores a synthetic graph.
+        soft: Labels of the training nodes as distributions, where those are matched.
     """
 
     def __init__(
@@ -31,6 +34,7 @@ class RealNodes:
         grouping: Grouping,
         batch_size: int,
         validation: Validation,
+        soft: Tensor | None = None,
     ) -> None:
         self.source, self.validation = source, validation
         classes = [(y == c).nonzero().flatten() for c in counts.nonzero().flatten().tolist()]
@@ -44,20 +48,26 @@ class RealNodes:
         self.groups: Groups = grouping.partition(labels, counts, torch.float32)
         # As distributions once, and not at every step.
         self.targets = targets(labels, len(counts), torch.float32)
-        self.whole = None if self.sampled else self._batch(self.members)
+        self.soft = soft
 
     def real(self, generator: torch.Generator) -> Batch:
         """All labelled nodes, or ``batch_size`` of each class drawn with replacement."""
-        if self.whole is not None:
-            return self.whole
+        if not self.sampled:
+            return self._whole
         draw = torch.rand(len(self.owner), generator=generator)
         position = self.first[self.owner] + (draw * self.sizes[self.owner]).long()
         return self._batch(self.members[position])
 
     def score(self, synthetic: SyntheticSet) -> Score | None:
         assert isinstance(synthetic, SyntheticGraph)
-        return self.validation.score(*synthetic.graph(), synthetic.y)
+        labels = synthetic.y if synthetic.soft is None else synthetic.soft
+        return self.validation.score(*synthetic.graph(), labels)
+
+    @cached_property
+    def _whole(self) -> Batch:
+        return self._batch(self.members)
 
     def _batch(self, rows: Tensor) -> Batch:
         inputs, counted = self.source.take(rows, torch.float32)
-        return Batch(inputs, self.targets, self.groups, counted)
+        known = self.targets if self.soft is None else self.soft[rows]
+        return Batch(inputs, known, self.groups, counted)

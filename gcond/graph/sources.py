@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -27,14 +28,22 @@ class Source(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Independent rows: propagated features of the training nodes."""
+    """Independent rows: features of the training nodes, propagated when they are first asked for.
 
-    z: Any
+    Args:
+        propagated: Gives them, an ndarray or a CSR matrix.
+    """
+
+    propagated: Callable[[], Any]
 
     def take(self, rows: Tensor, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Tensor | None]:
         if self._dense is None:
             return (to_tensor(self.z[rows.numpy()], dtype),), None
         return (self._dense[rows].to(dtype),), None
+
+    @cached_property
+    def z(self) -> Any:
+        return self.propagated()
 
     @cached_property
     def _dense(self) -> Tensor | None:

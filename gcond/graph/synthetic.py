@@ -23,6 +23,7 @@ class SyntheticGraph:
         matcher: The model the set is decoded for.
         groups: How its rows are grouped in the objective.
         scale: Natural scale of the features, the unit of their step size.
+        soft: Labels as distributions ``[n, C]`` that models train on instead of ``y``.
     """
 
     def __init__(
@@ -34,11 +35,12 @@ class SyntheticGraph:
         matcher: Matcher,
         groups: Groups,
         scale: float,
+        soft: Tensor | None = None,
     ) -> None:
         # Rounding depends on the memory layout, which a file does not keep: there is one only.
         self.x = x.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
-        self.y = y
-        self.targets = targets(y, num_classes, x.dtype)
+        self.y, self.soft = y, None if soft is None else soft.detach().clone()
+        self.targets = targets(y if self.soft is None else self.soft, num_classes, x.dtype)
         self.structure = structure
         self.matcher = matcher
         self.groups = groups
@@ -48,6 +50,12 @@ class SyntheticGraph:
     def parts(self) -> Mapping[str, list[Tensor]]:
         learned = {"features": [self.x], "structure": self.structure.parameters}
         return {name: leaves for name, leaves in learned.items() if leaves}
+
+    @property
+    def constants(self) -> Mapping[str, list[Tensor]]:
+        fixed = {"labels": [] if self.soft is None else [self.soft]}
+        fixed["edges"] = list(self.structure.constants)
+        return {name: held for name, held in fixed.items() if held}
 
     def decode(self) -> Batch:
         """The graph as the matching model sees it."""

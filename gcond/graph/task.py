@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -39,6 +39,10 @@ class NodeTask:
         fingerprint: Hash of the source, so that a result is not scored on other data.
         label_names: Original label of each class.
         split: Number of the split, where the data brings several.
+        soft: Labels as distributions ``[N, C]``, where a label source gives them.
+        trust: How sure the label source is of each label ``[N]``.
+        given: The task as it was given, where a label source speaks for its nodes.
+        memory: Things found out about the task that are worth keeping, by what they are.
     """
 
     name: str
@@ -52,6 +56,10 @@ class NodeTask:
     fingerprint: str
     label_names: tuple[int, ...]
     split: int = 0
+    soft: Indices | None = None
+    trust: Indices | None = None
+    given: NodeTask | None = None
+    memory: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         sizes = "/".join(str(len(self.index[s])) for s in ("train", "val", "test"))
@@ -90,10 +98,11 @@ class NodeTask:
             return self.adj, self.x, rows
         return self.adj[rows][:, rows], self.x[rows], np.arange(len(rows))
 
-    def features(self, split: Split, hops: int) -> Any:
-        r"""Rows of :math:`\hat A^K X` of a split's nodes, an ndarray or a CSR matrix."""
+    def features(self, split: Split, hops: int, alpha: float = 0.0) -> Any:
+        r"""Rows of :math:`\hat A^K X` of a split's nodes, an ndarray or a CSR matrix; with
+        ``alpha`` as in :func:`gcond.graph.propagation.propagate`."""
         a_hat, x, rows = self.graph(split)
-        return propagate(a_hat, x, hops, rows)
+        return propagate(a_hat, x, hops, rows, alpha)
 
     @cached_property
     def _a_hat(self) -> Any:

@@ -87,7 +87,13 @@ def _forward(view: Receptive, weights: Weights, mask: Tensor | None) -> tuple[Te
     return _across(view.outer, hidden @ w2) + b2[:, None], hidden
 
 
-def gradients(view: Receptive, weights: Weights, y: Tensor, mask: Tensor | None = None) -> Weights:
+def gradients(
+    view: Receptive,
+    weights: Weights,
+    y: Tensor,
+    mask: Tensor | None = None,
+    importance: Tensor | None = None,
+) -> Weights:
     """Gradient of each model's mean cross-entropy, in closed form.
 
     Models are small and steps are many, so that recording them for autograd would cost more than
@@ -98,11 +104,13 @@ def gradients(view: Receptive, weights: Weights, y: Tensor, mask: Tensor | None 
         weights: Parameters of all models.
         y: Labels of the rows as distributions ``[m, C]``.
         mask: Dropout mask as in :func:`logits`.
+        importance: Weights of the rows ``[m]``, instead of equal ones that sum to one.
     """
     w1, _, w2, _ = weights
     d, r, h = w1.shape
     out, hidden = _forward(view, weights, mask)
-    delta = (out.softmax(-1) - y) / len(y)
+    delta = out.softmax(-1) - y
+    delta = delta / len(y) if importance is None else delta * importance[:, None]
     back = _across(view.outer_t, delta)
     inner = (back @ w2.mT) * (hidden > 0)
     if mask is not None:
@@ -130,6 +138,7 @@ def train(
     training: Training | Sequence[Training],
     val: Receptive | None = None,
     start: Weights | None = None,
+    importance: Tensor | None = None,
 ) -> tuple[Weights, Tensor, Tensor]:
     """Trains one model per seed; a seed's model does not depend on the others.
 
@@ -142,6 +151,7 @@ def train(
         val: Validation rows; each model keeps its best validated epoch (the earliest of equals),
             or its last epoch where this is ``None``.
         start: Initial parameters instead of those that PyG draws for the seeds.
+        importance: Weights of the training rows, as for :func:`gradients`.
 
     Returns:
         Weights, validation accuracy ``[R]`` and validation loss ``[R]`` of the kept epochs.
@@ -171,7 +181,7 @@ def train(
         if epoch == training.epochs // 2 and epoch > 0:
             lr = 0.1 * lr
             optimizer = _adam(weights, lr, decay.common)
-        found = gradients(view, weights, y, masks.draw(y.dtype))
+        found = gradients(view, weights, y, masks.draw(y.dtype), importance)
         for weight, gradient in zip(weights, found, strict=True):
             weight.grad = gradient
         decay.add(weights)

@@ -12,7 +12,7 @@ from gcond.graph import receptive
 from gcond.graph.receptive import Receptive
 from gcond.graph.task import NodeTask
 from gcond.graph.training import Training, Weights, initial, train
-from gcond.matching import Score
+from gcond.matching import Score, generator_for
 from gcond.matching.ranges import at_least
 
 
@@ -29,13 +29,16 @@ class Validator:
     Args:
         training: How each of them is trained.
         models: How many, with the same initialisations at every check.
+        at_most: More validation nodes than this are represented by a sample, the same at every
+            check: a choice needs no more, and its cost follows them.
     """
 
     training: Training = Training(128, epochs=150, lr=0.03, validate_every=15)  # noqa: RUF009
     models: int = 4
+    at_most: int = 2000
 
     def __post_init__(self) -> None:
-        at_least(1, models=self.models)
+        at_least(1, models=self.models, at_most=self.at_most)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +51,13 @@ class Validation:
 
     @cached_property
     def _view(self) -> Receptive:
-        return receptive.of_split(self.task, "val")
+        rows, most = self.task.index["val"], self.validator.at_most
+        if len(rows) <= most:
+            return receptive.of_split(self.task, "val")
+        order = torch.randperm(len(rows), generator=generator_for(self.seed, "validation"))
+        kept = rows[order[:most].sort().values.numpy()]
+        seen = replace(self.task, index={**self.task.index, "val": kept})
+        return receptive.of_split(seen, "val")
 
     @cached_property
     def _start(self) -> Weights:

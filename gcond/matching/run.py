@@ -108,17 +108,17 @@ class NonFiniteError(FloatingPointError):
 
 
 def state_of(synthetic: SyntheticSet) -> State:
-    """A copy of the learned tensors, named ``part.number``."""
-    return {
-        f"{name}.{i}": leaf.detach().clone()
-        for name, leaves in synthetic.parts.items()
-        for i, leaf in enumerate(leaves)
-    }
+    """A copy of the set's tensors, learned and constant ones, named ``part.number``."""
+    return {name: leaf.detach().clone() for name, leaf in _named(synthetic).items()}
 
 
 def restore(synthetic: SyntheticSet, state: State) -> None:
     """Puts a copy made by :func:`state_of` back into the set."""
     with torch.no_grad():
-        for name, leaves in synthetic.parts.items():
-            for i, leaf in enumerate(leaves):
-                leaf.copy_(state[f"{name}.{i}"])
+        for name, leaf in _named(synthetic).items():
+            leaf.copy_(state[name])
+
+
+def _named(synthetic: SyntheticSet) -> State:
+    held = {**synthetic.parts, **synthetic.constants}
+    return {f"{name}.{i}": leaf for name, leaves in held.items() for i, leaf in enumerate(leaves)}

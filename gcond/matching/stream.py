@@ -106,7 +106,7 @@ class _AdamLearner:
         return tuple(self.adam.leaves)
 
 
-ROLES = ("model", "real", "init", "adjacency", "validation", "export")
+ROLES = ("model", "real", "init", "adjacency", "validation", "export", "teacher")
 
 
 def generator_for(seed: int, role: str, index: int = 0) -> torch.Generator:

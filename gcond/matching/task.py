@@ -29,6 +29,10 @@ class SyntheticSet(Protocol):
         """Learned leaf tensors by part: ``"features"``, ``"structure"``, ..."""
 
     @property
+    def constants(self) -> Mapping[str, list[Tensor]]:
+        """Tensors that belong to the set and never move, such as soft labels, by name."""
+
+    @property
     def scales(self) -> Mapping[str, float]:
         """Natural scale of each part, the unit of relative step sizes."""
 

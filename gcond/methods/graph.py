@@ -4,11 +4,66 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gcond.coreset import Random
 from gcond.graph.adjacency import Identity
+from gcond.graph.bags import Bags
+from gcond.graph.initialise import BestOf, Initialisation, Selected
+from gcond.graph.labels import Heard, Taught, TrainingLabels
 from gcond.graph.method import GraphMethod
-from gcond.matching import AllAtOnce, Schedule
+from gcond.graph.teachers import GRAND, KernelRidge, Mixture, SelfTraining
+from gcond.graph.whitening import Whitened
+from gcond.matching import AllAtOnce, Best, Schedule, Step
 
-GCOND = GraphMethod("gcond", Schedule(epochs=20, outer_steps=20, inner_steps=15))
+HUMBLE: tuple[Initialisation, ...] = (
+    Selected(),
+    Selected(num_layers=1),
+    Selected(features_of="raw"),
+    Selected(Random()),
+)
+"""Starts that ask little of a graph; where neighbours disagree, one of them wins."""
+
+STARTS = BestOf((Bags(), Selected(num_layers=10, alpha=0.1), Bags(num_layers=2, alpha=0), *HUMBLE))
+
+GCOND = GraphMethod(
+    "gcond",
+    Schedule(epochs=10, outer_steps=10, inner_steps=5),
+    init=STARTS,
+    features=Step(0.01, relative=True, anneal=True),
+    selection=Best(checks=5),
+)
 GCOND_X = replace(GCOND, name="gcond-x", adjacency=Identity(), turns=AllAtOnce())
-DOSCOND = replace(GCOND, name="doscond", schedule=Schedule(epochs=400))
+DOSCOND = replace(GCOND, name="doscond", schedule=Schedule(epochs=100))
 DOSCOND_X = replace(DOSCOND, name="doscond-x", adjacency=Identity(), turns=AllAtOnce())
+
+RIDGE = KernelRidge()
+TEACHER = Mixture(
+    (GRAND(), RIDGE, SelfTraining(Mixture((RIDGE, GRAND()), (1.0, 1.0)))), (2.0, 1.0, 1.0)
+)
+"""The strongest teacher; ``RIDGE`` alone is the quick one."""
+
+WHITENED: tuple[Initialisation, ...] = (
+    Whitened(Bags(num_layers=2, alpha=0), 1.0),
+    Whitened(Bags(num_layers=2, alpha=0), 0.3),
+    Whitened(Bags(num_layers=2, alpha=0), 0.1),
+)
+
+
+def _bags(name: str, soft: bool) -> GraphMethod:
+    """Bags without matching, chosen on validation nodes among two teachers, strengths of
+    whitening, and starts that ask no teacher."""
+    quick = Taught(RIDGE, soft)
+    without: tuple[Initialisation, ...] = tuple(
+        Heard(TrainingLabels(), each) for each in (Bags(), *HUMBLE)
+    )
+    candidates = (*WHITENED, *(Heard(quick, each) for each in WHITENED), *without)
+    return replace(
+        GCOND_X,
+        name=name,
+        labels=Taught(TEACHER, soft),
+        init=BestOf(candidates),
+        schedule=Schedule(epochs=0),
+    )
+
+
+BAGS = _bags("bags", soft=True)
+BAGS_HARD = _bags("bags-hard", soft=False)

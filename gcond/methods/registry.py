@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from gcond import coreset, matching
-from gcond.graph import adjacency, initialise, method, models, selection, training, validation
+from gcond.graph import (
+    adjacency,
+    bags,
+    initialise,
+    labels,
+    method,
+    models,
+    selection,
+    teachers,
+    training,
+    validation,
+    whitening,
+)
 from gcond.graph.outcome import Method
 from gcond.methods import coreset as selectors
 from gcond.methods import graph
@@ -16,6 +28,8 @@ _METHODS: tuple[tuple[Method, str], ...] = (
     (graph.GCOND_X, "the same without edges"),
     (graph.DOSCOND, "one-step gradient matching: the model never moves"),
     (graph.DOSCOND_X, "the same without edges"),
+    (graph.BAGS, "means of bags of nodes that a teacher labels softly, whitened; no matching"),
+    (graph.BAGS_HARD, "the same with classes as labels"),
     (selectors.RANDOM, "random training nodes and the edges between them"),
     (selectors.HERDING, "greedy match of class means"),
     (selectors.KCENTER, "farthest-first traversal of each class"),
@@ -25,10 +39,12 @@ _METHODS: tuple[tuple[Method, str], ...] = (
 TYPES: Mapping[str, type] = {
     kind.__name__: kind
     for kind in (
+        adjacency.Cosine,
         adjacency.FreeLogits,
         adjacency.Identity,
         adjacency.LowRank,
         adjacency.PairwiseMLP,
+        bags.Bags,
         coreset.Centroid,
         coreset.Herding,
         coreset.KCenter,
@@ -36,6 +52,9 @@ TYPES: Mapping[str, type] = {
         initialise.BestOf,
         initialise.Noise,
         initialise.Selected,
+        labels.Heard,
+        labels.Taught,
+        labels.TrainingLabels,
         matching.AllAtOnce,
         matching.Best,
         matching.ByClass,
@@ -59,8 +78,13 @@ TYPES: Mapping[str, type] = {
         models.Module,
         models.PropagatedMLP,
         models.SGC,
+        teachers.GRAND,
+        teachers.KernelRidge,
+        teachers.Mixture,
+        teachers.SelfTraining,
         training.Training,
         validation.Validator,
+        whitening.Whitened,
     )
 }
 """Every type that a stored configuration may name."""

@@ -15,7 +15,11 @@ from gcond.matching import AllAtOnce, Last, Schedule, Turns, match
 from gcond.methods import get_method, list_methods
 
 FILE = Path(__file__).with_name("losses.json")
-MATCHING = [name for name in list_methods() if isinstance(get_method(name), GraphMethod)]
+MATCHING = [
+    name
+    for name in list_methods()
+    if isinstance(get_method(name), GraphMethod) and get_method(name).schedule.steps
+]
 
 
 def losses_of(name):

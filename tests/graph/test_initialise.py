@@ -18,7 +18,7 @@ def generator(seed=0):
 
 
 def test_noise_has_the_scale_of_the_real_features(task):
-    found = Noise().features(task, torch.tensor([200, 100, 100]), seed=0)
+    found = Noise().start(task, torch.tensor([200, 100, 100]), seed=0).features
     assert found.shape == (400, 16)
     assert float(found.square().mean().sqrt()) == pytest.approx(task.feature_scale, rel=0.05)
     assert float(found.mean()) == pytest.approx(0, abs=0.05 * task.feature_scale)
@@ -26,7 +26,7 @@ def test_noise_has_the_scale_of_the_real_features(task):
 
 @pytest.mark.parametrize("init", [Noise(), Selected(Random()), Selected(Centroid())], ids=str)
 def test_a_start_is_a_function_of_the_seed(task, init):
-    first, again, other = (init.features(task, COUNTS, seed) for seed in (0, 0, 1))
+    first, again, other = (init.start(task, COUNTS, seed).features for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert first.dtype == torch.float32
@@ -58,8 +58,8 @@ class Judge:
 def test_best_of_takes_the_candidate_with_the_best_score(task):
     candidates = (Selected(), Selected(num_layers=1), Selected(Random(), "raw"))
     for wished in candidates:
-        x = wished.features(task, COUNTS, 0)
-        assert torch.equal(BestOf(candidates).features(task, COUNTS, 0, Judge(x)), x)
+        x = wished.start(task, COUNTS, 0).features
+        assert torch.equal(BestOf(candidates).start(task, COUNTS, 0, Judge(x)).features, x)
 
 
 def test_best_of_takes_the_first_candidate_where_nothing_can_be_scored(task):
@@ -67,9 +67,9 @@ def test_best_of_takes_the_first_candidate_where_nothing_can_be_scored(task):
         def score(self, x, adj, y):
             return None
 
-    first = Selected().features(task, COUNTS, 0)
+    first = Selected().start(task, COUNTS, 0).features
     for validation in (None, Silent()):
-        assert torch.equal(BestOf().features(task, COUNTS, 0, validation), first)
+        assert torch.equal(BestOf().start(task, COUNTS, 0, validation).features, first)
 
 
 @pytest.mark.parametrize("hops", [1, 2])

@@ -5,7 +5,9 @@ import torch
 from torch_geometric.data import Data
 from torch_geometric.transforms import NormalizeFeatures
 
+import gcond
 from gcond.graph.preprocess import Preprocess, fit
+from gcond.testing import example_graph
 
 TRAIN = np.array([0, 2, 3])
 
@@ -83,4 +85,33 @@ def test_the_input_is_not_changed_and_the_type_is_kept(kind, layout):
 
 
 def test_the_long_statistics_are_not_part_of_the_repr():
-    assert repr(fit("standard", measurements(), TRAIN)) == "Preprocess(kind='standard')"
+    assert repr(fit("standard", measurements(), TRAIN)) == "Preprocess(kind='standard', scale=1.0)"
+
+
+def test_auto_lengthens_short_rows_and_leaves_others_as_they_are():
+    rng = np.random.default_rng(0)
+    dense, sparse = np.ones((20, 400), np.float32), np.eye(20, dtype=np.float32)
+    fitted = fit("auto", dense, np.arange(10))
+    assert fitted.kind == "row"
+    norms = np.linalg.norm(fitted(dense), axis=1)
+    assert np.allclose(norms, 0.15, atol=1e-6)
+    assert fit("auto", sparse, np.arange(10)) == Preprocess("row")
+    assert fit("row", dense, np.arange(10)) == Preprocess("row")
+    csr = sp.csr_array(dense * (rng.random(dense.shape) < 0.8))
+    again = fit("auto", csr, np.arange(20))
+    assert again.scale > 1
+    assert np.allclose(again(csr).toarray(), again(csr.toarray()))
+    assert fit(again, csr, np.arange(20)) is again
+
+
+def test_a_result_remembers_the_scale_of_its_features(tmp_path):
+    data = example_graph()
+    data.x = torch.rand(len(data.x), 500)
+    small = gcond.condense(data, num_nodes=6, method="random")
+    assert small.source.preprocess.scale > 1
+    small.save(tmp_path / "a.safetensors")
+    back = gcond.Condensed.load(tmp_path / "a.safetensors")
+    assert back.source.preprocess == small.source.preprocess
+    prepared = back.prepare(data).x
+    assert float(prepared.square().sum(1).mean().sqrt()) == pytest.approx(0.15, rel=0.05)
+    assert gcond.evaluate(back, data, seeds=1, baselines=()).rows

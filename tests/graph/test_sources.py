@@ -40,9 +40,9 @@ def test_propagated_rows_are_those_of_the_training_nodes():
 
 def test_rows_too_large_to_be_kept_dense_are_densified_by_batch(monkeypatch):
     z = sp.random_array((30, 7), density=0.3, format="csr", rng=np.random.default_rng(0))
-    (kept,), _ = sources.Rows(z).take(ROWS, torch.float32)
+    (kept,), _ = sources.Rows(lambda: z).take(ROWS, torch.float32)
     monkeypatch.setattr(sources, "DENSE_BYTES", 10)
-    (by_batch,), _ = sources.Rows(z).take(ROWS, torch.float32)
+    (by_batch,), _ = sources.Rows(lambda: z).take(ROWS, torch.float32)
     assert torch.equal(kept, by_batch)
     assert np.allclose(kept, z.toarray()[ROWS], atol=1e-6)
 

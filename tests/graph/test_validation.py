@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from gcond.coreset import Centroid
@@ -13,7 +14,7 @@ Y = torch.tensor([0, 0, 1, 1, 2, 2])
 
 
 def centroids(task):
-    return Selected(Centroid()).features(task, torch.tensor([2, 2, 2]), seed=0)
+    return Selected(Centroid()).start(task, torch.tensor([2, 2, 2]), seed=0).features
 
 
 def test_a_good_set_scores_better_than_one_with_wrong_labels(task):
@@ -58,3 +59,13 @@ def test_test_nodes_take_no_part(task):
 def test_a_task_without_validation_nodes_gives_no_score(task):
     bare = replace(task, index={**task.index, "val": np.array([], dtype=np.int64)})
     assert Validation(bare, LIGHT, seed=0).score(centroids(task), None, Y) is None
+
+
+def test_many_validation_nodes_are_represented_by_a_sample(task):
+    x, few = centroids(task), replace(LIGHT, at_most=5)
+    some = Validation(task, few, seed=0)
+    assert some.score(x, None, Y) == Validation(task, few, seed=0).score(x, None, Y)
+    assert (some.score(x, None, Y).accuracy * 10) % 1 == pytest.approx(0, abs=1e-9)
+    enough = replace(LIGHT, at_most=len(task.index["val"]))
+    whole = Validation(task, LIGHT, seed=0).score(x, None, Y)
+    assert Validation(task, enough, seed=0).score(x, None, Y) == whole

@@ -1,0 +1,125 @@
+"""Whole runs: the default with its parts, and the paper's full schedule beside the plain reference.
+
+python benchmarks/speed/runs.py --cases cora:70 pubmed:30
+
+The default run is split into the choice of its start, its matching steps, and the validation of
+steps. The full schedule is a median of outer steps times the paper's count, for both sides, and
+labelled as extrapolated; one outer step in five moves the structure, four the features. Process
+start, imports and the opening of the data are excluded; the propagation of the graph is included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from contestants import SEED, Ours, Problem, Reference
+from timing import CLOCKS, machine
+
+import gcond
+from gcond import recipes
+from gcond.budget import allocate
+from gcond.datasets import as_task
+from gcond.graph.method import GraphMethod
+from gcond.matching import Best, Moment
+
+
+def default_run(name: str, num_nodes: int, clock: Any, root: Path | None) -> dict[str, float]:
+    """Seconds of a default run and of its parts."""
+    task = as_task(name, root=root)
+    counts = torch.tensor(allocate(num_nodes, task.train_counts))
+    method = gcond.get_method("gcond")
+    assert isinstance(method, GraphMethod)
+    assert isinstance(method.selection, Best)
+    marks: list[float] = []
+
+    def watch(moment: Moment) -> None:
+        marks.append(clock())
+
+    began = clock()
+    method.run(task, counts, seed=SEED, observers=[watch])
+    total, start = clock() - began, marks[0] - began
+    # The same run with one check less often; the difference tells what a check costs.
+    checks = method.selection.checks
+    rare = replace(method, selection=replace(method.selection, checks=1))
+    task = as_task(name, root=root)
+    again = clock()
+    rare.run(task, counts, seed=SEED)
+    each = max(total - (clock() - again), 0.0) / max(checks - 1, 1)
+    return {
+        "total": total,
+        "choice of the start": start,
+        "matching": total - start - checks * each,
+        "validation of steps": checks * each,
+    }
+
+
+def full_schedule(name: str, num_nodes: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Seconds of the paper's whole loop, extrapolated from medians of outer steps."""
+    recipe = recipes.find("gcond", name, num_nodes)
+    method = recipe.method
+    assert isinstance(method, GraphMethod)
+    task = as_task(name, root=options.root, normalize=recipe.normalize)
+    counts = torch.tensor(allocate(num_nodes, task.train_counts))
+    problem = Problem(task, method, counts, CLOCKS[options.clock])
+    inner, schedule = method.schedule.inner_steps, method.schedule
+    seconds = {"gcond": 0.0, "reference": 0.0}
+    for turn, share in (("structure", 0.2), ("features", 0.8)):
+        sides = {
+            "gcond": Ours(problem, turn, inner, options.steps),
+            "reference": Reference(problem, turn, inner, options.steps),
+        }
+        for side, run in sides.items():
+            seconds[side] += share * schedule.steps * median(run())
+    return {
+        "schedule": f"{schedule.epochs} x {schedule.outer_steps} x {inner}",
+        "timed outer steps": options.steps,
+        **seconds,
+        "ratio": seconds["reference"] / seconds["gcond"],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    add = parser.add_argument
+    add("--cases", nargs="+", default=["cora:70"], help="dataset:nodes")
+    add("--repeats", type=int, default=3)
+    add("--steps", type=int, default=20)
+    add("--root", type=Path)
+    add("--clock", choices=CLOCKS, default="wall")
+    add("--json", type=Path)
+    options = parser.parse_args()
+    found: dict[str, Any] = {"machine": machine(), "clock": options.clock, "cases": {}}
+    print(", ".join(f"{name} {value}" for name, value in machine().items()))
+    for case in options.cases:
+        name, nodes = case.split(":")
+        clock = CLOCKS[options.clock]
+        runs = [default_run(name, int(nodes), clock, options.root) for _ in range(options.repeats)]
+        parts = {part: median(run[part] for run in runs) for part in runs[0]}
+        whole = full_schedule(name, int(nodes), options)
+        speedup = whole["reference"] / parts["total"]
+        found["cases"][case] = {"default": parts, "full schedule": whole, "speedup": speedup}
+        print(
+            f"\n{name}, {nodes} nodes, {options.clock} seconds, median of {options.repeats} runs\n"
+        )
+        print("| | seconds |\n|---|--:|")
+        for part, seconds in parts.items():
+            print(f"| default gcond, {part} | {seconds:.2f} |")
+        title = f"full schedule {whole['schedule']}, extrapolated from {options.steps} outer steps"
+        print(f"| {title}: gcond | {whole['gcond']:.0f} |")
+        print(f"| ... plain reference | {whole['reference']:.0f} |")
+        print(f"| ... ratio | {whole['ratio']:.1f} |")
+        print(f"| reference's full schedule / default run | {speedup:.0f} |", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

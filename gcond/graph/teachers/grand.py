@@ -1,0 +1,168 @@
+"""Graph random neural networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from gcond.graph.propagation import to_sparse_tensor, to_tensor
+from gcond.graph.receptive import SPARSE_BELOW
+from gcond.graph.task import NodeTask
+from gcond.graph.teachers.teacher import Distributions
+from gcond.matching import generator_for
+from gcond.matching.model import uniform
+
+
+@dataclass(frozen=True)
+class GRAND:
+    r"""The mean of a few networks of `"Graph Random Neural Networks for Semi-Supervised Learning
+    on Graphs" <https://arxiv.org/abs/2005.11079>`_.
+
+    Nodes are dropped at random, features are propagated by :math:`\frac{1}{K+1}\sum_k \hat A^k`,
+    and a network with one hidden layer must predict the same on all nodes whatever was dropped:
+    the squared distance of each draw's prediction to their sharpened mean is added to the
+    cross-entropy on the training nodes. The first linear map is applied before the propagation,
+    which commutes with it and makes it narrow. The best epoch on the validation nodes is kept.
+
+    Args:
+        runs: Networks, trained side by side.
+        hidden_channels: Width of the hidden layer.
+        num_layers: ``K``.
+        drop_node: Probability of dropping a node.
+        dropout: Probability of dropping a hidden unit.
+        draws: Draws of dropped nodes per step.
+        temperature: Of the sharpening.
+        weight: Of the consistency, reached after 50 epochs.
+        epochs: Steps of Adam.
+        lr: Their size.
+        weight_decay: L2 penalty.
+    """
+
+    runs: int = 2
+    hidden_channels: int = 32
+    num_layers: int = 5
+    drop_node: float = 0.5
+    dropout: float = 0.5
+    draws: int = 2
+    temperature: float = 0.5
+    weight: float = 1.0
+    epochs: int = 200
+    lr: float = 0.01
+    weight_decay: float = 5e-4
+
+    def predict(self, task: NodeTask, seed: int) -> Distributions:
+        network = _Networks(self, task, seed)
+        y, rows = task.labels("train"), torch.as_tensor(task.index["train"])
+        val, goal = torch.as_tensor(task.index["val"]), task.labels("val")
+        target = one_hot(y, task.num_classes).float()
+        optimizer = torch.optim.Adam(
+            network.parameters, self.lr, weight_decay=self.weight_decay, fused=True
+        )
+        best = torch.full((self.runs,), -1.0)
+        kept = torch.zeros(self.runs, task.num_nodes, task.num_classes)
+        for epoch in range(self.epochs):
+            optimizer.zero_grad()
+            out = network(self.draws).log_softmax(-1)
+            fit = -(out[:, :, rows] * target).sum(-1).mean()
+            share = self.weight * min(1.0, epoch / 50)
+            loss = fit + share * self._inconsistency(out)
+            # Networks do not touch one another: a sum gives each the gradient of its own mean.
+            (loss * self.runs).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            last = epoch + 1 == self.epochs
+            if last or (len(val) and epoch % 5 == 4):
+                with torch.no_grad():
+                    now = network(0)[0].softmax(-1)
+                hits = (now[:, val].argmax(-1) == goal).float().mean(1) if len(val) else best + 1
+                better = hits >= best
+                best, kept = (
+                    torch.where(better, hits, best),
+                    torch.where(better[:, None, None], now, kept),
+                )
+        found: Distributions = kept.mean(0).numpy()
+        return found
+
+    def _inconsistency(self, out: Tensor) -> Tensor:
+        """Mean squared distance ``[draws, runs, N, C]`` to the sharpened mean of the draws."""
+        p = out.exp()
+        sharp = p.detach().mean(0) ** (1 / self.temperature)
+        sharp = sharp / sharp.sum(-1, keepdim=True)
+        return (p - sharp).square().sum(-1).mean()
+
+
+class _Networks:
+    """All networks as one; the run is the second dimension, the draw the first."""
+
+    def __init__(self, of: GRAND, task: NodeTask, seed: int) -> None:
+        a_hat, x, _ = task.graph("train")
+        self.of, self.num_nodes = of, x.shape[0]
+        self.a_hat = _Fixed(a_hat)
+        self.x = _Fixed(x)
+        self.generator = generator_for(seed, "teacher")
+        d, h, c, like = x.shape[1], of.hidden_channels, task.num_classes, torch.empty(0)
+        draw = self.generator
+        self.parameters = [
+            torch.cat([uniform((d, h), d, draw, like) for _ in range(of.runs)], 1),
+            torch.zeros(of.runs, 1, h),
+            torch.stack([uniform((h, c), h, draw, like) for _ in range(of.runs)]),
+            torch.zeros(of.runs, 1, c),
+        ]
+        for parameter in self.parameters:
+            parameter.requires_grad_()
+
+    def __call__(self, draws: int) -> Tensor:
+        """Scores ``[draws, runs, N, C]``; without draws nothing is dropped and there is one."""
+        first, b1, second, b2 = self.parameters
+        of, n, s = self.of, self.num_nodes, max(draws, 1)
+        narrow = self.x(first).view(1, n, of.runs, of.hidden_channels).transpose(1, 2)
+        if draws:
+            narrow = narrow * self._kept((draws, of.runs, n, 1), of.drop_node)
+        columns = narrow.expand(s, -1, -1, -1).permute(2, 0, 1, 3).reshape(n, -1)
+        total = step = columns
+        for _ in range(of.num_layers):
+            step = self.a_hat(step)
+            total = total + step
+        mean = total / (of.num_layers + 1)
+        hidden = mean.view(n, s, of.runs, of.hidden_channels).permute(1, 2, 0, 3)
+        hidden = torch.relu(hidden + b1)
+        if draws:
+            hidden = hidden * self._kept(hidden.shape, of.dropout)
+        return hidden @ second + b2
+
+    def _kept(self, shape: Any, p: float) -> Tensor:
+        return (torch.rand(shape, generator=self.generator) >= p).float() / (1 - p)
+
+
+class _Fixed:
+    """A constant matrix that multiplies from the left, sparse where that pays."""
+
+    def __init__(self, matrix: Any) -> None:
+        import scipy.sparse as sp
+
+        sparse = sp.issparse(matrix)
+        if sparse and matrix.nnz < SPARSE_BELOW * matrix.shape[0] * matrix.shape[1]:
+            self.matrix = to_sparse_tensor(matrix, torch.float32)
+            self.transposed = to_sparse_tensor(matrix.T.tocsr(), torch.float32)
+        else:
+            self.matrix = to_tensor(matrix, torch.float32)
+            self.transposed = self.matrix.T
+
+    def __call__(self, columns: Tensor) -> Tensor:
+        out: Tensor = _Product.apply(columns, self.matrix, self.transposed)  # type: ignore[no-untyped-call]
+        return out
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, columns: Tensor, matrix: Tensor, transposed: Tensor) -> Tensor:
+        ctx.transposed = transposed
+        return matrix @ columns
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.transposed @ grad, None, None

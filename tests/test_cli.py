@@ -7,6 +7,7 @@ import sys
 import gcond
 from gcond.cli import main
 from gcond.graph.adjacency import LowRank
+from gcond.matching import Schedule
 
 
 def test_help_imports_no_torch():
@@ -65,3 +66,13 @@ def test_search_prints_ranks_and_their_correlation(tmp_path, capsys):
     assert "Spearman correlation" in capsys.readouterr().out
     assert main([*few, "--no-whole", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["spearman"] is None
+
+
+def test_a_recipe_brings_the_papers_settings_and_flags_change_them(tmp_path, real_data):
+    path = str(tmp_path / "cora.safetensors")
+    paper = ["condense", "cora", "--num-nodes", "70", "--recipe", "paper"]
+    few = ["--schedule.epochs", "1", "--schedule.outer-steps", "2"]
+    assert main([*paper, *few, "--root", str(real_data), "--out", path]) == 0
+    method = gcond.Condensed.load(path).method
+    assert method.features.lr == 1e-4
+    assert method.schedule == Schedule(1, 2, 15)

@@ -277,6 +277,15 @@ COMMANDS = {
     ),
     "settings as a list": (["condense", "digits", "--set", "rank"], "PATH=VALUE, got 'rank'"),
     "settings of an unknown method": (["methods", "gcon"], "did you mean 'gcond'"),
+    "no recipe of that size": (
+        ["condense", "cora", "--recipe", "paper", "--num-nodes", "71"],
+        "no recipe of 'gcond' for 'cora' with 71 nodes; there are: cora 35",
+    ),
+    "recipe of another dataset": (
+        ["condense", "digits", "--recipe", "gcond/cora-70"],
+        "is for cora, not for digits",
+    ),
+    "unknown recipe": (["condense", "cora", "--recipe", "gcond/cora-7"], "mean 'gcond/cora-70'"),
     "no file": (["evaluate", "nothing.safetensors"], "no file nothing.safetensors"),
 }
 

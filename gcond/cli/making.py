@@ -13,6 +13,7 @@ from gcond.cli.console import Dataset, Settings, complain, say, say_json, writab
 if TYPE_CHECKING:
     from gcond.condensed import Condensed
     from gcond.graph.outcome import Method
+    from gcond.recipes import Recipe
 
 
 def condense(
@@ -22,6 +23,7 @@ def condense(
     num_nodes: int | None = None,
     per_class: int | None = None,
     method: str = "gcond",
+    recipe: str | None = None,
     seed: int = 0,
     setting: Literal["transductive", "inductive"] = "transductive",
     normalize: Literal["auto", "row", "standard", "none"] = "auto",
@@ -47,6 +49,8 @@ def condense(
         num_nodes: The number of synthetic nodes itself.
         per_class: Synthetic nodes of each class.
         method: Name of the method; `gcond methods` lists them.
+        recipe: `paper` for the paper's own settings of the method for this dataset and
+            `--num-nodes`, or a name that `gcond reproduce` lists; further settings change it.
         seed: Everything random derives from it.
         setting: Whether training sees the whole graph.
         normalize: Preprocessing of the features.
@@ -76,13 +80,19 @@ def condense(
         from gcond import plot as plots
 
         plots.check(plot)
+    chosen = gcond.get_method(method)
+    if recipe is not None:
+        found_recipe = _recipe(recipe, method, dataset, num_nodes)
+        chosen, num_nodes = found_recipe.method, found_recipe.num_nodes
+        setting, normalize = found_recipe.setting, found_recipe.normalize
+    chosen = _with(chosen, set)
     try:
         small = gcond.condense(
             dataset,
             ratio,
             num_nodes=num_nodes,
             per_class=per_class,
-            method=_chosen(method, set),
+            method=chosen,
             seed=seed,
             setting=setting,
             normalize=normalize,
@@ -115,16 +125,26 @@ def condense(
         say("\n" + found.table())
 
 
-def _chosen(name: str, given: tuple[str, ...]) -> Method:
-    """The method of that name with the settings that were given."""
-    import gcond
+def _recipe(name: str, method: str, dataset: str, num_nodes: int | None) -> Recipe:
+    """The paper's settings for a dataset and size."""
+    from gcond import recipes
+
+    if name == "paper":
+        return recipes.find(method, dataset, num_nodes or 0)
+    found = recipes.load(name)
+    if found.dataset != dataset:
+        raise ValueError(f"--recipe {name} is for {found.dataset}, not for {dataset}")
+    return found
+
+
+def _with(method: Method, given: tuple[str, ...]) -> Method:
+    """A method with the settings that were given."""
     from gcond.methods.settings import with_settings
 
     for setting in given:
         if "=" not in setting:
             raise ValueError(f"--set takes PATH=VALUE, got {setting!r}")
-    pairs = (setting.split("=", 1) for setting in given)
-    return with_settings(gcond.get_method(name), dict(pairs))
+    return with_settings(method, dict(setting.split("=", 1) for setting in given))
 
 
 def with_set(arguments: list[str]) -> list[str]:

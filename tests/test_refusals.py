@@ -259,7 +259,7 @@ COMMANDS = {
     "split": (["condense", "digits", "--split", "4"], "split=4"),
     "no models": (["condense", "digits", "--evaluate", "--seeds", "0"], "at least 1, got 0"),
     "misspelt command": (["condens", "digits"], "did you mean 'condense'?"),
-    "misspelt setting": (["condense", "digits", "--shedule.epochs", "3"], "mean '--schedule'"),
+    "misspelt setting": (["condense", "digits", "--shedule.epochs", "3"], "mean 'schedule'"),
     "unknown choice": (["condense", "digits", "--adjacency", "lowrank"], "mean 'low-rank'"),
     "setting of another choice": (
         ["condense", "digits", "--adjacency.rank", "3"],

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from difflib import get_close_matches
 
 import tyro
 
@@ -18,6 +17,7 @@ from gcond.cli.judging import compare, evaluate, fit, search
 from gcond.cli.making import condense, with_set
 from gcond.cli.reading import cite, datasets, methods, show
 from gcond.cli.reproducing import reproduce
+from gcond.spelling import meant
 
 DESCRIPTION = "Dataset condensation on graphs: a tiny synthetic graph that trains like the whole."
 
@@ -65,7 +65,7 @@ def _ready(arguments: list[str] | None) -> list[str]:
     if command == "condense":
         return [command, *with_set(found[1:])]
     if command and not command.startswith("-") and command not in COMMANDS:
-        close = get_close_matches(command, COMMANDS, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"unknown command {command!r}; {hint}known: {', '.join(COMMANDS)}")
+        raise ValueError(
+            f"unknown command {command!r}; {meant(command, COMMANDS)}known: {', '.join(COMMANDS)}"
+        )
     return found

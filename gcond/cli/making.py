@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from gcond.cli.console import Dataset, Settings, complain, say, say_json, writable
+from gcond.spelling import meant
 
 if TYPE_CHECKING:
     from gcond.condensed import Condensed
@@ -162,9 +162,9 @@ def with_set(arguments: list[str]) -> list[str]:
         name = flag.removeprefix("--").replace("_", "-")
         first = name.split(".")[0]
         if not flag.startswith("--") or name in own or first not in _paths():
-            close = get_close_matches(first, _paths(), 1) if "." in name and "--" in flag else ()
-            if close:
-                raise ValueError(f"unknown setting {flag}; did you mean '--{close[0]}'?")
+            hint = meant(first, _paths()) if "." in name and flag.startswith("--") else ""
+            if hint:
+                raise ValueError(f"unknown setting {flag}; {hint}gcond methods NAME lists them")
             rest.append(argument)
             continue
         value = text if equals else next(waiting, None)

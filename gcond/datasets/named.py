@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+
+from gcond.spelling import meant
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -35,11 +36,9 @@ def load_dataset(name: str, root: str | Path | None = None) -> Data:
     """
     key = name.lower()
     if key not in _LOADERS:
-        close = get_close_matches(key, _LOADERS, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(_LOADERS)}"
         raise ValueError(
-            f"unknown dataset {name!r}{hint} (gcond datasets lists all; other data can be given "
-            "as a PyG Data or Dataset)"
+            f"unknown dataset {name!r}; {meant(key, _LOADERS)}known: {', '.join(_LOADERS)}; other "
+            "data can be given as a PyG Data or Dataset"
         )
     data: Data = _LOADERS[key][0](_base(root))
     data.name = key

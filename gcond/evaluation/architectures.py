@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import torch
 import torch_geometric.nn as pyg
@@ -24,6 +23,7 @@ from torch.nn.functional import dropout, relu
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from gcond.evaluation.views import Kind
+from gcond.spelling import meant
 
 
 class SGC(nn.Module):
@@ -283,11 +283,10 @@ def find(name: str) -> str:
     known = {key.lower(): key for key in ARCHITECTURES} | _ALIASES
     key = known.get(name.lower())
     if key is None:
-        close = get_close_matches(name.lower(), known, 1)
-        hint = f" did you mean {known[close[0]]!r}?" if close else ""
         raise ValueError(
-            f"unknown model {name!r};{hint} known: {', '.join(ARCHITECTURES)}; or give a module, "
-            "or a function of the number of input and output channels"
+            f"unknown model {name!r}; {meant(name, ARCHITECTURES)}known: "
+            f"{', '.join(ARCHITECTURES)}; or give a module, or a function of the number of input "
+            "and output channels"
         )
     return key
 

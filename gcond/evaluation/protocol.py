@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from gcond import config
 from gcond.graph.training import Training
+from gcond.spelling import meant
 
 
 @dataclass(frozen=True)
@@ -87,5 +88,7 @@ def get_protocol(name: str | Protocol) -> Protocol:
     if isinstance(name, Protocol):
         return name
     if name not in _PROTOCOLS:
-        raise ValueError(f"unknown protocol {name!r}; known: {', '.join(_PROTOCOLS)}")
+        raise ValueError(
+            f"unknown protocol {name!r}; {meant(name, _PROTOCOLS)}known: {', '.join(_PROTOCOLS)}"
+        )
     return _PROTOCOLS[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from gcond import coreset, matching
 from gcond.graph import (
@@ -22,6 +21,7 @@ from gcond.graph import (
 from gcond.graph.outcome import Method
 from gcond.methods import coreset as selectors
 from gcond.methods import graph
+from gcond.spelling import meant
 
 _METHODS: tuple[tuple[Method, str], ...] = (
     (graph.GCOND, "multi-step gradient matching, features and pairwise-MLP adjacency"),
@@ -103,9 +103,7 @@ def get_method(name: str) -> Method:
     known = {found.name: found for found, _ in _METHODS}
     if name in known:
         return known[name]
-    close = get_close_matches(name.lower().replace("_", "-"), known, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known)}"
-    raise ValueError(f"unknown method {name!r}{hint} (gcond methods lists all)")
+    raise ValueError(f"unknown method {name!r}; {meant(name, known)}known: {', '.join(known)}")
 
 
 def list_methods() -> dict[str, str]:

@@ -12,11 +12,11 @@ import re
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
-from difflib import get_close_matches
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from gcond.graph.outcome import Method
 from gcond.methods.registry import TYPES
+from gcond.spelling import meant
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,10 @@ def _with(value: Any, path: list[str], text: str, whole: str) -> Any:
     known = {f.name: f for f in _open(value)}
     if path[0] not in known:
         names = [name.replace("_", "-") for name in known]
-        close = get_close_matches(path[0].replace("_", "-"), names, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
         raise ValueError(
             f"unknown setting --{whole}: {_kebab(type(value))} has no "
-            f"{path[0].replace('_', '-')!r}{hint}; it has {', '.join(names) or 'no settings'}"
+            f"{path[0].replace('_', '-')!r}; {meant(path[0], names)}it has "
+            f"{', '.join(names) or 'no settings'}"
         )
     field, held = known[path[0]], getattr(value, path[0])
     if len(path) > 1:
@@ -105,9 +104,9 @@ def _parsed(owner: type, field: Field[Any], text: str, whole: str) -> Any:
     choices = _choices(owner, field)
     if choices:
         if text not in choices:
-            close = get_close_matches(text, choices, 1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise ValueError(f"--{whole} {text}: {hint}choose one of {', '.join(choices)}")
+            raise ValueError(
+                f"--{whole} {text}: {meant(text, choices)}choose one of {', '.join(choices)}"
+            )
         return _built(choices[text], whole)
     kinds = _declared(owner, field)
     for kind in kinds:

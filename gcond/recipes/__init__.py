@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from gcond.methods import get_method
 from gcond.methods.settings import with_settings
+from gcond.spelling import meant
 
 if TYPE_CHECKING:
     from gcond.graph.outcome import Method
@@ -85,9 +85,7 @@ def load(name: str) -> Recipe:
     paper, _, row = name.partition("/")
     if row not in _papers().get(paper, {}):
         known = list_recipes()
-        close = get_close_matches(name, known, 1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise ValueError(f"unknown recipe {name!r}; {hint}known: {', '.join(known)}")
+        raise ValueError(f"unknown recipe {name!r}; {meant(name, known)}known: {', '.join(known)}")
     return _recipe(paper, row)
 
 

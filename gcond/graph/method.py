@@ -95,7 +95,8 @@ class GraphMethod:
         at_least(1, batch_size=self.batch_size)
 
     def describe(self) -> str:
-        return f"{self.name}, {type(self.model).__name__}"
+        told = "" if isinstance(self.labels, TrainingLabels) else f", {self.labels.describe()}"
+        return f"{self.name}, {type(self.model).__name__}{told}"
 
     def run(
         self,

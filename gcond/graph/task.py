@@ -42,7 +42,10 @@ class NodeTask:
         soft: Labels as distributions ``[N, C]``, where a label source gives them.
         trust: How sure the label source is of each label ``[N]``.
         given: The task as it was given, where a label source speaks for its nodes.
-        memory: Things found out about the task that are worth keeping, by what they are.
+
+    Attributes:
+        memory: Things found out about the task that are worth keeping, by what they are; empty in
+            a task that is made from another one.
     """
 
     name: str
@@ -59,7 +62,7 @@ class NodeTask:
     soft: Indices | None = None
     trust: Indices | None = None
     given: NodeTask | None = None
-    memory: dict[Any, Any] = field(default_factory=dict, repr=False)
+    memory: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __repr__(self) -> str:
         sizes = "/".join(str(len(self.index[s])) for s in ("train", "val", "test"))

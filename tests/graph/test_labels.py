@@ -55,7 +55,7 @@ def test_a_teacher_sees_no_label_but_those_of_training_and_validation(big):
     hidden = np.setdiff1d(np.arange(240), np.concatenate([big.index["train"], big.index["val"]]))
     y = big.y.copy()
     y[hidden] = 0
-    blind = replace(big, y=y, memory={})
+    blind = replace(big, y=y)
     for teacher in TEACHERS:
         assert (predictions(teacher, big, 0) == predictions(teacher, blind, 0)).all()
 
@@ -85,7 +85,7 @@ def test_conjugate_gradients_give_the_direct_solution(big, monkeypatch):
 
 def test_without_validation_nodes_a_teacher_takes_its_middle_settings(big):
     index = {**big.index, "val": big.index["val"][:0]}
-    blind = replace(big, index=index, memory={})
+    blind = replace(big, index=index)
     for teacher in TEACHERS:
         assert np.isfinite(predictions(teacher, blind, 0)).all()
 
@@ -171,6 +171,20 @@ def test_soft_labels_reach_the_result_the_file_and_the_judge(tmp_path):
     assert not torch.equal(
         gcond.fit(small, "SGC").linear.weight, gcond.fit(hard, "SGC").linear.weight
     )
+
+
+def test_a_teacher_says_nothing_new_where_all_nodes_are_labelled():
+    data, how = example_graph(), {"setting": "inductive", "num_nodes": 9, "progress": False}
+    taught = light(labels=Taught(soft=True), schedule=Schedule(0))
+    small = gcond.condense(data, method=taught, **how)
+    plain = gcond.condense(data, method=replace(taught, labels=TrainingLabels()), **how)
+    assert small.soft is None
+    assert torch.equal(small.x, plain.x)
+
+
+def test_the_first_line_of_a_run_names_the_teacher():
+    assert light(labels=Taught()).describe() == "taught, SGC, teacher's hard labels"
+    assert light().describe() == "taught, SGC"
 
 
 def test_results_with_a_teacher_say_so():

@@ -44,6 +44,7 @@ def main() -> None:
     found = alternate(options.repeats, pairs.factored, pairs.concatenated)
     rows += _shown([Row("pairwise MLP alone, forward and backward", *found)], head())
     print(f"\nlargest difference of A' in the two forms: {pairs.difference():.2g}")
+    rows += _shown(_held(problem, options), head("held adjacency", "following"))
     rows += _shown(_forms(problem, options), head("closed form", "torch.func"))
     accuracies: dict[str, list[float]] = {}
     if options.evaluation_epochs:
@@ -90,6 +91,17 @@ def _steps(problem: Problem, options: argparse.Namespace) -> Iterator[Row]:
         work = problem, turn, inner, steps
         found = alternate(repeats, Ours(*work), Reference(*work))
         yield Row(f"outer step, {inner} inner steps, {turn} turn", *found)
+
+
+def _held(problem: Problem, options: argparse.Namespace) -> Iterator[Row]:
+    """A features turn that holds the adjacency, beside one whose adjacency follows."""
+    held = replace(problem.method, hold=True)
+    contestants = [
+        Ours(replace(problem, method=method), "features", options.inner_steps, options.steps)
+        for method in (held, problem.method)
+    ]
+    found = alternate(options.repeats, *contestants)
+    yield Row(f"outer step, {options.inner_steps} inner steps, features turn", *found)
 
 
 def _forms(problem: Problem, options: argparse.Namespace) -> Iterator[Row]:

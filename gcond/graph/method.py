@@ -67,6 +67,9 @@ class GraphMethod:
         structure: Step of the structure.
         settle: Begin at features that give the initial ones after propagation on the initial
             structure, so that structure costs nothing at the start.
+        hold: In turns of the features alone, keep the adjacency that the structure's turn left,
+            instead of one that follows the features; the step is cheaper and another one. The
+            result and its scores have the adjacency of its features either way.
         batch_size: Real nodes of each class per step; classes that have more are sampled.
         validator: How a checkpoint is scored.
         selection: Which checkpoint is kept.
@@ -87,6 +90,7 @@ class GraphMethod:
     features: Step = Step(0.03, relative=True, anneal=True)  # noqa: RUF009
     structure: Step = Step(0.001, anneal=True)  # noqa: RUF009
     settle: bool = True
+    hold: bool = False
     batch_size: int = 256
     validator: Validator = Validator()  # noqa: RUF009
     selection: Best | Last = Best()  # noqa: RUF009
@@ -165,7 +169,9 @@ class GraphMethod:
     ) -> SyntheticGraph:
         y = torch.repeat_interleave(torch.arange(len(counts)), counts)
         groups = self.grouping.partition(y, counts, x.dtype)
-        return SyntheticGraph(x, y, len(counts), structure, self.model, groups, scale, soft)
+        return SyntheticGraph(
+            x, y, len(counts), structure, self.model, groups, scale, soft, self.hold
+        )
 
     def plan(self, in_channels: int, out_channels: int, like: Tensor) -> Plan:
         """The method as the loop reads it, for given widths."""

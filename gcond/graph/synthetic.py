@@ -24,6 +24,8 @@ class SyntheticGraph:
         groups: How its rows are grouped in the objective.
         scale: Natural scale of the features, the unit of their step size.
         soft: Labels as distributions ``[n, C]`` that models train on instead of ``y``.
+        hold: Where only the features learn, decode with the adjacency that was there when the
+            structure last learned, and leave out the derivative through it.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class SyntheticGraph:
         groups: Groups,
         scale: float,
         soft: Tensor | None = None,
+        hold: bool = False,
     ) -> None:
         # Rounding depends on the memory layout, which a file does not keep: there is one only.
         self.x = x.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
@@ -45,6 +48,7 @@ class SyntheticGraph:
         self.matcher = matcher
         self.groups = groups
         self.scales = {"features": scale, "structure": 1.0}
+        self.held = self.graph()[1] if hold and structure.parameters else None
 
     @property
     def parts(self) -> Mapping[str, list[Tensor]]:
@@ -55,11 +59,22 @@ class SyntheticGraph:
     def constants(self) -> Mapping[str, list[Tensor]]:
         fixed = {"labels": [] if self.soft is None else [self.soft]}
         fixed["edges"] = list(self.structure.constants)
-        return {name: held for name, held in fixed.items() if held}
+        fixed["held"] = [] if self.held is None else [self.held]
+        return {name: tensors for name, tensors in fixed.items() if tensors}
 
     def decode(self) -> Batch:
         """The graph as the matching model sees it."""
-        return Batch(self.matcher.view(self.x, self.structure(self.x)), self.targets, self.groups)
+        return Batch(self.matcher.view(self.x, self._adjacency()), self.targets, self.groups)
+
+    def _adjacency(self) -> Tensor | None:
+        if self.held is None:
+            return self.structure(self.x)
+        if not any(leaf.requires_grad for leaf in self.structure.parameters):
+            return self.held
+        adj = self.structure(self.x)
+        assert adj is not None
+        self.held.copy_(adj.detach())
+        return adj
 
     def penalty(self, batch: Batch) -> Tensor | None:
         return None

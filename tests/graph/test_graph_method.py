@@ -209,3 +209,29 @@ def test_selectors_learn_nothing(name, task):
 def test_methods_describe_themselves():
     assert get_method("gcond").describe() == "gcond, SGC"
     assert get_method("random").describe() == "random, raw features"
+
+
+def test_a_held_adjacency_is_that_of_the_structures_last_turn_and_survives_a_resume(task):
+    method = replace(QUICK, hold=True, turns=Turns(1, 2))
+    kept, seen = [], []
+
+    def watch(moment):
+        held = moment.synthetic.held
+        moving = moment.plan.turns.moving(moment.progress.epoch - 1, ("features", "structure"))
+        seen.append((moving, held.clone()))
+        if moment.progress.epoch == 2:
+            kept.append(moment.snapshot())
+
+    method = replace(method, schedule=Schedule(4, 3, 1))
+    whole = method.run(task, COUNTS, seed=0, observers=[watch])
+    assert seen[1][0] == ("structure",)
+    assert not torch.equal(seen[0][1], seen[1][1])
+    assert torch.equal(seen[1][1], seen[2][1])
+    assert torch.equal(seen[2][1], seen[3][1])
+    rest = method.run(task, COUNTS, seed=0, progress=kept[0])
+    assert torch.equal(whole.x, rest.x)
+    assert whole.progress.losses == rest.progress.losses
+    following = replace(method, hold=False).run(task, COUNTS, seed=0)
+    assert following.progress.losses[:4] == whole.progress.losses[:4]
+    assert following.progress.losses != whole.progress.losses
+    assert "held.0" not in following.progress.state

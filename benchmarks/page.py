@@ -86,10 +86,10 @@ def _nodes(rows: list[dict[str, Any]]) -> str:
             lines.append(f"| best published by anyone | | {best} | | | | | |")
         parts.append("\n".join(lines))
     parts.append(
-        "The best published numbers are those of [GEOM](https://arxiv.org/abs/2402.05011) and "
-        "[GDEM](https://arxiv.org/abs/2310.09202), whose settings of the judging model are tuned "
-        "for each ratio. Seconds are medians on a shared machine; where a teacher was trained for "
-        "an earlier row they do not contain it again."
+        "The best published numbers are those of [GEOM](https://arxiv.org/abs/2402.05011), "
+        "[CTRL](https://arxiv.org/abs/2402.04924) and GDEM, under their own protocols; GEOM and "
+        "GDEM tune the judging model for each ratio. Seconds are medians on a shared machine; "
+        "where a teacher was trained for an earlier row they do not contain it again."
     )
     return "\n\n".join(parts)
 

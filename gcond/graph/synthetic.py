@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gcond.graph.adjacency import Structure
 from gcond.graph.models import Matcher
-from gcond.matching import Batch, Groups, targets
+from gcond.matching import Batch, Draw, Groups, targets
 
 
 class SyntheticGraph:
@@ -57,7 +57,7 @@ class SyntheticGraph:
         fixed["edges"] = list(self.structure.constants)
         return {name: held for name, held in fixed.items() if held}
 
-    def decode(self) -> Batch:
+    def decode(self, draw: Draw | None = None) -> Batch:
         """The graph as the matching model sees it."""
         return Batch(self.matcher.view(self.x, self.structure(self.x)), self.targets, self.groups)
 

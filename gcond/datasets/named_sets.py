@@ -11,7 +11,7 @@ import torch
 
 from gcond.datasets.graph_set import GraphSet
 from gcond.datasets.ogb import open_molecules
-from gcond.graph.sets.packed import Packed, packed, starts
+from gcond.graph.sets.packed import Packed, starts
 
 TU_URL = "https://www.chrsmrrs.com/graphkerneldatasets"
 
@@ -43,57 +43,57 @@ LEVELS = (4, 10)
 
 def _digits(base: Path, split: int) -> GraphSet:
     """Each of scikit-learn's digits as the regions of equal grey in it; needs no files."""
-    from scipy.ndimage import label
     from sklearn.datasets import load_digits
 
-    images, y = load_digits(return_X_y=True)
-    rows, edges = [], []
-    for image in images.reshape(-1, 8, 8):
-        shades = np.digitize(image, LEVELS)
-        regions = np.zeros((8, 8), dtype=int)
-        count = 0
-        for shade in range(len(LEVELS) + 1):
-            found, many = label(shades == shade)
-            regions[found > 0] = found[found > 0] + count
-            count += many
-        rows.append(_described(image, regions - 1, count))
-        edges.append(_borders(regions - 1))
-    return GraphSet.from_packed(
-        packed(rows, edges),
-        y,
-        {"train": None, "val": None, "test": None},
-        name="digits-graphs",
-        split=split,
-    )
+    flat, y = load_digits(return_X_y=True)
+    images = flat.reshape(-1, 8, 8)
+    regions, owner = _regions(np.digitize(images, LEVELS))
+    ptr = starts(torch.as_tensor(np.bincount(owner, minlength=len(images))))
+    beside = np.stack([regions[:, :, :-1].ravel(), regions[:, :, 1:].ravel()])
+    below = np.stack([regions[:, :-1].ravel(), regions[:, 1:].ravel()])
+    edges = torch.as_tensor(np.concatenate([beside, below], 1))
+    graphs = Packed.of(_described(images, regions, len(owner)), ptr, edges)
+    nothing = {"train": None, "val": None, "test": None}
+    return GraphSet.from_packed(graphs, y, nothing, name="digits-graphs", split=split)
 
 
-def _described(image: Any, regions: Any, count: int) -> torch.Tensor:
-    """Area, mean grey, centre and extent of each region."""
-    i, j = np.indices(image.shape)
-    found = []
-    for region in range(count):
-        inside = regions == region
-        ii, jj = i[inside], j[inside]
-        found.append(
-            [
-                inside.sum(),
-                image[inside].mean(),
-                ii.mean(),
-                jj.mean(),
-                np.ptp(ii) + 1,
-                np.ptp(jj) + 1,
-                ii.std(),
-                jj.std(),
-            ]
-        )
-    return torch.tensor(np.array(found), dtype=torch.float32)
+def _regions(shades: Any) -> tuple[Any, Any]:
+    """Number of the region of each pixel, image after image, and the image of each region."""
+    from scipy.ndimage import generate_binary_structure, label
+
+    within = generate_binary_structure(3, 1)
+    within[[0, 2]] = False  # pixels touch in their image only
+    found, count = np.zeros(shades.shape, dtype=np.int64), 0
+    for shade in range(len(LEVELS) + 1):
+        numbers, many = label(shades == shade, within)
+        found[numbers > 0] = numbers[numbers > 0] + count - 1
+        count += many
+    owner = np.zeros(count, dtype=np.int64)
+    owner[found.ravel()] = np.repeat(np.arange(len(shades)), 64)
+    order = np.argsort(owner, kind="stable")
+    place = np.empty(count, dtype=np.int64)
+    place[order] = np.arange(count)
+    return place[found], owner[order]
 
 
-def _borders(regions: Any) -> torch.Tensor:
-    """Pairs of regions with a common border."""
-    beside = np.stack([regions[:, :-1].ravel(), regions[:, 1:].ravel()])
-    below = np.stack([regions[:-1].ravel(), regions[1:].ravel()])
-    return torch.tensor(np.unique(np.concatenate([beside, below], 1), axis=1))
+def _described(images: Any, regions: Any, count: int) -> torch.Tensor:
+    """Area, mean grey, centre, spread and extent of each region."""
+    _, i, j = (axis.ravel() for axis in np.indices(images.shape))
+    where = regions.ravel()
+    area = np.bincount(where, minlength=count)
+
+    def mean(values: Any) -> Any:
+        return np.bincount(where, values, count) / area
+
+    columns = [area, mean(images.ravel())]
+    for axis in (i, j):
+        low, high = np.full(count, 8), np.zeros(count, dtype=np.int64)
+        np.minimum.at(low, where, axis)
+        np.maximum.at(high, where, axis)
+        middle = mean(axis)
+        spread = np.sqrt(np.maximum(mean(axis**2) - middle**2, 0))
+        columns += [middle, spread, high - low + 1]
+    return torch.tensor(np.stack(columns, 1), dtype=torch.float32)
 
 
 def _tu(title: str) -> Loader:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gcond.condensation import condense
     from gcond.condensed import Condensed
-    from gcond.datasets import NodeData, list_datasets, load_dataset
+    from gcond.datasets import GraphSet, NodeData, list_datasets, load_dataset
     from gcond.evaluation import Comparison, Evaluation, Search, compare, evaluate, fit, search
     from gcond.methods import get_method, list_methods
     from gcond.reproduction import Reproduction, reproduce
@@ -25,6 +25,7 @@ _HOMES = {
     "Evaluation": "gcond.evaluation",
     "fit": "gcond.evaluation",
     "get_method": "gcond.methods",
+    "GraphSet": "gcond.datasets",
     "list_datasets": "gcond.datasets",
     "list_methods": "gcond.methods",
     "load_dataset": "gcond.datasets",
@@ -39,6 +40,7 @@ __all__ = [
     "Comparison",
     "Condensed",
     "Evaluation",
+    "GraphSet",
     "NodeData",
     "Reproduction",
     "Search",

@@ -6,23 +6,30 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 
 from gcond import budget, config
 from gcond.callbacks import Checkpoint, ProgressBar, in_terminal
-from gcond.condensed import Condensed, History, Source, edges_of, versions
+from gcond.condensed import Condensed, History, Source, parts_of, versions
 from gcond.condensed.checkpoint import read as read_checkpoint
 from gcond.condensed.container import beside
-from gcond.datasets import as_task
+from gcond.datasets import as_set_task, as_task, holds_graphs
+from gcond.graph.method import GraphMethod
+from gcond.graph.selection import Selection
+from gcond.graph.sets.method import GraphSetMethod
+from gcond.graph.sets.selection import SetSelection
+from gcond.graph.task import NodeTask
 from gcond.matching import NonFiniteError
-from gcond.methods import get_method
+from gcond.methods import Items, get_method
 
 if TYPE_CHECKING:
     from gcond.graph.outcome import Method, Outcome
     from gcond.graph.preprocess import Normalisation
-    from gcond.graph.task import NodeTask, Setting
+    from gcond.graph.sets.outcome import SetMethod, SetOutcome
+    from gcond.graph.sets.task import SetTask
+    from gcond.graph.task import Setting
     from gcond.matching import Observer, Progress
 
 log = logging.getLogger("gcond")
@@ -35,11 +42,11 @@ def condense(
     num_nodes: int | None = None,
     num_graphs: int | None = None,
     per_class: int | None = None,
-    method: str | Method | None = None,
+    method: str | Method | SetMethod | None = None,
     seed: int = 0,
     balanced: bool = False,
     setting: Setting = "transductive",
-    normalize: Normalisation = "auto",
+    normalize: Normalisation | Literal["one-hot"] = "auto",
     split: int = 0,
     root: str | Path | None = None,
     progress: bool | None = None,
@@ -47,8 +54,8 @@ def condense(
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> Condensed:
-    r"""Learns a small synthetic graph such that a GNN trained on it performs like one trained on
-    the whole.
+    r"""Learns a small synthetic graph, or a few of them, such that a GNN trained on it performs
+    like one trained on the whole.
 
     Main arguments are ``dataset``, one size, and ``method``; the others need no attention for
     most purposes.
@@ -56,21 +63,28 @@ def condense(
     Args:
         dataset: A name (``"cora"``), a PyG ``Dataset`` with one graph, a PyG ``Data`` with
             ``x, edge_index, y`` and masks, a networkx graph with such attributes, or
-            :class:`gcond.NodeData` from arrays. It is not changed.
-        ratio: Synthetic nodes / nodes of the graph (of the training graph when inductive);
-            ``max(C, floor(ratio * N + 0.5))`` nodes. The default size is ``ratio=0.01``.
+            :class:`gcond.NodeData` from arrays. For tasks on graphs: a name
+            (``"ogbg-molhiv"``), a PyG ``Dataset`` or a list of several graphs with labels, or a
+            :class:`gcond.GraphSet`. It is not changed.
+        ratio: Synthetic nodes / nodes of the graph (of the training graph when inductive), or
+            synthetic graphs / training graphs; ``max(C, floor(ratio * N + 0.5))`` of them. The
+            default size is ``ratio=0.01``.
         num_nodes: The number of synthetic nodes itself.
-        num_graphs: For tasks on graphs; refused here.
-        per_class: Synthetic nodes of each class.
-        method: A name (see :func:`gcond.list_methods`) or a method value; ``"gcond"`` by default.
+        num_graphs: The number of synthetic graphs itself, for tasks on graphs.
+        per_class: Synthetic nodes or graphs of each class.
+        method: A name (see :func:`gcond.list_methods`) or a method value; by default
+            ``"gcond"`` for nodes and ``"doscond"`` for sets of graphs.
         seed: Everything random derives from it: same seed, same result. The caller's random
             state is not touched.
         balanced: Spread the nodes evenly over the classes instead of following the training
             class distribution.
         setting: ``"transductive"`` or ``"inductive"``.
         normalize: ``"row"``, ``"standard"``, ``"none"``, or ``"auto"``: rows of non-negative
-            features are divided by their sum, other features are standardised.
-        split: Column of the masks, where the data brings several splits.
+            features are divided by their sum, other features are standardised. For sets of
+            graphs ``"one-hot"``, ``"standard"``, ``"none"``, or ``"auto"``: whole numbers are
+            categories, other features are standardised.
+        split: Column of the masks, where the data brings several splits; for sets of graphs
+            without a split, the seed of ours.
         root: Folder of the datasets, for names; then ``$GCOND_ROOT``, then PyG's home.
         progress: Show a progress bar; by default in a terminal.
         observers: Called at the start and after every epoch of a learned method.
@@ -80,7 +94,7 @@ def condense(
             where there is no such file yet, the run begins.
 
     Returns:
-        The condensed dataset; ``.data`` is a PyG ``Data``.
+        The condensed dataset; ``.data`` is a PyG ``Data``, ``.graphs`` a list of them.
 
     Raises:
         TypeError: The dataset is of an unknown kind.
@@ -97,16 +111,23 @@ def condense(
         >>> small.num_nodes
         18
     """
-    chosen = _method(method)
+    graphs = holds_graphs(dataset)
+    chosen = _method(method, "graphs" if graphs else "nodes")
     _check(seed, checkpoint, resume)
-    task = as_task(dataset, root=root, setting=setting, normalize=normalize, split=split)
-    if num_graphs is not None:
-        raise ValueError(
-            f"num_graphs={num_graphs!r} is a size for sets of graphs, but {task.name} is one "
-            "graph; use num_nodes=, per_class= or ratio="
-        )
+    task: NodeTask | SetTask
+    if graphs:
+        task = as_set_task(dataset, root=root, normalize=normalize, split=split)
+    else:
+        kind = cast("Normalisation", normalize)
+        task = as_task(dataset, root=root, setting=setting, normalize=kind, split=split)
+    unit, size = _unit(task, num_nodes, num_graphs, per_class)
     total = budget.size_of(
-        task.num_nodes, task.train_counts, ratio=ratio, num_items=num_nodes, per_class=per_class
+        task.num_items,
+        task.train_counts,
+        ratio=ratio,
+        num_items=size,
+        per_class=per_class,
+        unit=unit,
     )
     even = balanced or per_class is not None
     counts = budget.allocate(total, task.train_counts, balanced=even)
@@ -119,16 +140,17 @@ def condense(
         begun = _begun(path, key, resume)
         watching.append(Checkpoint(path, key))
     log.info(
-        "%s: %d -> %d nodes (%s), %s, cpu",
+        "%s: %d -> %d %s (%s), %s, cpu",
         task.name,
-        task.num_nodes,
+        task.num_items,
         total,
+        unit,
         _per_class(counts),
         chosen.describe(),
     )
     began = time.perf_counter()
 
-    def result(outcome: Outcome) -> Condensed:
+    def result(outcome: Any) -> Condensed:
         return _result(outcome, task, chosen, seed, time.perf_counter() - began)
 
     try:
@@ -146,9 +168,14 @@ def condense(
     return result(outcome)
 
 
-def _method(method: str | Method | None) -> Method:
+def _method(method: str | Method | SetMethod | None, items: Items) -> Any:
     if method is None or isinstance(method, str):
-        return get_method(method or "gcond")
+        return get_method(method or _DEFAULT[items], items)
+    if isinstance(method, _NODE_METHODS if items == "graphs" else _SET_METHODS):
+        raise TypeError(
+            f"the method {method.name!r} given is not one for {items}; "
+            f"gcond.get_method({method.name!r}, {items!r}) is"
+        )
     if isinstance(method, type) or not callable(getattr(method, "run", None)):
         raise TypeError(
             f"method must be a name or a method value such as gcond.get_method('gcond'), got "
@@ -175,12 +202,41 @@ def _check(seed: object, checkpoint: str | Path | None, resume: bool) -> None:
         )
 
 
-def _key(task: NodeTask, method: Method, seed: int, counts: list[int]) -> dict[str, Any]:
+_NODE_METHODS = (GraphMethod, Selection)
+_SET_METHODS = (GraphSetMethod, SetSelection)
+_DEFAULT = {"nodes": "gcond", "graphs": "doscond"}
+
+
+def _unit(
+    task: NodeTask | SetTask, num_nodes: int | None, num_graphs: int | None, per_class: int | None
+) -> tuple[str, int | None]:
+    """What is counted, and the number that was asked for; that of something else is refused."""
+    if isinstance(task, NodeTask):
+        if num_graphs is not None:
+            raise ValueError(
+                f"num_graphs={num_graphs!r} is a size for sets of graphs, but {task.name} is one "
+                "graph; use num_nodes=, per_class= or ratio="
+            )
+        return "nodes", num_nodes
+    if num_nodes is not None:
+        raise ValueError(
+            f"num_nodes={num_nodes!r} is a size for one graph, but {task.name} is a set of "
+            "graphs; use num_graphs=, per_class= or ratio="
+        )
+    if task.several and per_class is not None:
+        raise ValueError(
+            f"the graphs of {task.name} have several labels each, and no classes to count by; use "
+            "num_graphs= or ratio="
+        )
+    return "graphs", num_graphs
+
+
+def _key(task: NodeTask | SetTask, method: Any, seed: int, counts: list[int]) -> dict[str, Any]:
     """What a run is, as plain data."""
     return {
         "data": task.fingerprint,
-        "setting": task.setting,
-        "preprocess": task.preprocess.kind,
+        "setting": task.setting if isinstance(task, NodeTask) else "graphs",
+        "preprocess": (task.preprocess if isinstance(task, NodeTask) else task.encoding).kind,
         "config": config.to_plain(method),
         "seed": seed,
         "counts": counts,
@@ -199,15 +255,11 @@ def _begun(path: Path, key: dict[str, Any], resume: bool) -> Progress | None:
 
 
 def _result(
-    outcome: Outcome, task: NodeTask, method: Method, seed: int, seconds: float
+    outcome: Outcome | SetOutcome, task: NodeTask | SetTask, method: Any, seed: int, seconds: float
 ) -> Condensed:
-    edge_index, edge_weight = edges_of(outcome.adj, outcome.x)
     run = outcome.progress
     return Condensed(
-        x=outcome.x,
-        edge_index=edge_index,
-        edge_weight=edge_weight,
-        y=outcome.y,
+        **parts_of(outcome),
         source=Source.of(task),
         config=config.to_plain(method),
         seed=seed,
@@ -218,7 +270,6 @@ def _result(
         ),
         versions=versions(),
         seconds=seconds,
-        soft=outcome.soft,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,17 +12,20 @@ from torch import Tensor
 
 from gcond import config
 from gcond.condensation import condense
-from gcond.condensed import Condensed
-from gcond.datasets import as_task
-from gcond.evaluation import Protocol, evaluate
+from gcond.condensed import Condensed, parts_of
+from gcond.datasets import GraphSet, as_set_task, as_task
+from gcond.evaluation import Protocol, SetProtocol, evaluate
+from gcond.graph.sets.packed import packed
+from gcond.graph.sets.training import SetTraining
 from gcond.graph.training import Training
 from gcond.matching import Moment, Progress
-from gcond.methods import TYPES
+from gcond.methods import TYPES, Items
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
     from gcond.graph.outcome import Method
+    from gcond.graph.sets.outcome import SetMethod
 
 
 def example_graph(num_nodes: int = 240, num_classes: int = 3, seed: int = 0) -> Data:
@@ -57,8 +60,37 @@ def example_graph(num_nodes: int = 240, num_classes: int = 3, seed: int = 0) -> 
     )
 
 
-def check_method(method: Method, *, num_nodes: int = 12, seed: int = 0) -> None:
-    """Checks a method on a small generated graph.
+def example_graphs(num_graphs: int = 400, num_classes: int = 3, seed: int = 0) -> GraphSet:
+    """Small graphs whose class shows in the kinds of their nodes and in how dense they are.
+
+    Args:
+        num_graphs: Graphs.
+        num_classes: Classes, of falling size.
+        seed: Same seed, same graphs.
+    """
+    rng = np.random.default_rng(seed)
+    share = np.linspace(1.5, 1.0, num_classes)
+    y = np.sort(rng.choice(num_classes, num_graphs, p=share / share.sum()))
+    rows, edges = [], []
+    for c in y:
+        n = int(rng.integers(5, 12))
+        kinds = np.where(rng.random(n) < 0.25, c, rng.integers(0, num_classes + 1, n))
+        close = np.triu(rng.random((n, n)) < 0.2 + 0.15 * c / num_classes, 1)
+        close[np.arange(n - 1), np.arange(1, n)] = True
+        rows.append(torch.tensor(np.stack([kinds, rng.integers(0, 2, n)], 1)))
+        edges.append(torch.tensor(np.stack(close.nonzero())))
+    nothing = {"train": None, "val": None, "test": None}
+    return GraphSet.from_packed(packed(rows, edges), y, nothing, name="example", split=seed)
+
+
+def check_method(
+    method: Method | SetMethod,
+    *,
+    num_nodes: int = 12,
+    seed: int = 0,
+    items: Items = "nodes",
+) -> None:
+    """Checks a method on a small generated graph, or on a set of graphs.
 
     The budget is met and every class present; the result is finite and detached; the same seed
     gives the same bytes; the caller's data and random state are as before; a file gives back
@@ -67,8 +99,9 @@ def check_method(method: Method, *, num_nodes: int = 12, seed: int = 0) -> None:
 
     Args:
         method: A method value; a learned one should have a short schedule.
-        num_nodes: Size of the result.
+        num_nodes: Size of the result: nodes, or graphs of a set.
         seed: Seed of the runs.
+        items: What the method condenses, ``"nodes"`` or sets of ``"graphs"``.
 
     Raises:
         AssertionError: A clause is broken; the message says which.
@@ -77,15 +110,16 @@ def check_method(method: Method, *, num_nodes: int = 12, seed: int = 0) -> None:
         >>> import gcond
         >>> check_method(gcond.get_method("centroid"))
     """
-    data = example_graph(seed=seed)
-    before = {key: value.clone() for key, value in data.to_dict().items()}
+    data = example_graph(seed=seed) if items == "nodes" else example_graphs(seed=seed)
+    before = {key: value.clone() for key, value in _tensors(data).items()}
     state, numpy_state = torch.get_rng_state(), str(np.random.get_state())  # noqa: NPY002
-    small = condense(data, num_nodes=num_nodes, method=method, seed=seed, progress=False)
-    again = condense(data, num_nodes=num_nodes, method=method, seed=seed, progress=False)
+    size: dict[str, Any] = {f"num_{items}": num_nodes}
+    small = condense(data, **size, method=method, seed=seed, progress=False)
+    again = condense(data, **size, method=method, seed=seed, progress=False)
     _that(bool((torch.get_rng_state() == state).all()), "torch's global generator was used")
     _that(str(np.random.get_state()) == numpy_state, "numpy's global generator was used")  # noqa: NPY002
     _that(
-        all(bool((data[key] == value).all()) for key, value in before.items()),
+        all(torch.equal(value, before[key]) for key, value in _tensors(data).items()),
         "the caller's data was changed",
     )
     _check_result(small, num_nodes)
@@ -97,8 +131,24 @@ def check_method(method: Method, *, num_nodes: int = 12, seed: int = 0) -> None:
         _check_gain(small, data)
 
 
+def _tensors(data: Any) -> dict[str, Tensor]:
+    """Everything that a method could spoil."""
+    if not isinstance(data, GraphSet):
+        return dict(data.to_dict())
+    graphs = data.graphs
+    return {
+        "x": graphs.x,
+        "edge_index": graphs.edge_index,
+        "ptr": graphs.ptr,
+        "y": torch.as_tensor(data.y),
+    }
+
+
 def _check_result(small: Condensed, num_nodes: int) -> None:
-    _that(small.num_nodes == num_nodes, f"asked for {num_nodes} nodes, got {small.num_nodes}")
+    unit, found = "nodes", small.num_nodes
+    if small.ptr is not None:
+        unit, found = "graphs", small.num_graphs
+    _that(found == num_nodes, f"asked for {num_nodes} {unit}, got {found}")
     present = torch.unique(small.y).tolist()
     _that(len(present) == small.num_classes, f"only classes {present} are present")
     for name in ("x", "edge_weight"):
@@ -124,7 +174,8 @@ def _check_files(small: Condensed, again: Condensed) -> None:
         again.save(second)
         _that(first.read_bytes() == second.read_bytes(), "the same seed gave other bytes")
         loaded = Condensed.load(first)
-        for name in ("x", "edge_index", "edge_weight", "y"):
+        names = ["x", "edge_index", "edge_weight", "y"]
+        for name in names + (["ptr"] if small.ptr is not None else []):
             same = torch.equal(getattr(loaded, name), getattr(small, name))
             _that(same, f"{name} came back from the file changed")
         _that(_equal(loaded.soft, small.soft), "soft labels came back from the file changed")
@@ -132,8 +183,9 @@ def _check_files(small: Condensed, again: Condensed) -> None:
         _that(first.read_bytes() == second.read_bytes(), "saving what was loaded gave other bytes")
 
 
-def _check_resume(method: Method, data: Data, num_nodes: int, seed: int) -> None:
-    task = as_task(data)
+def _check_resume(method: Any, data: Any, num_nodes: int, seed: int) -> None:
+    graphs = isinstance(data, GraphSet)
+    task: Any = as_set_task(data) if graphs else as_task(data)
     counts = torch.full((task.num_classes,), num_nodes // task.num_classes)
     kept: list[Progress] = []
 
@@ -144,21 +196,22 @@ def _check_resume(method: Method, data: Data, num_nodes: int, seed: int) -> None
     whole = method.run(task, counts, seed=seed, observers=[keep])
     if kept:
         rest = method.run(task, counts, seed=seed, progress=kept[0])
-        same = torch.equal(whole.x, rest.x)
-        if whole.adj is not None and rest.adj is not None:
-            same = same and torch.equal(whole.adj, rest.adj)
-        same = same and _equal(whole.soft, rest.soft)
+        mine, others = parts_of(whole), parts_of(rest)
+        names = [name for name, part in mine.items() if isinstance(part, Tensor)]
+        same = all(torch.equal(mine[name], others[name]) for name in names)
         _that(same, "a resumed run differs from an uninterrupted one")
         _that(whole.progress.losses == rest.progress.losses, "a resumed run has other losses")
 
 
-def _check_gain(small: Condensed, data: Data) -> None:
-    quick = Protocol("contract", Training(hidden_channels=64, epochs=100))
+def _check_gain(small: Condensed, data: Any) -> None:
+    quick: Any = Protocol("contract", Training(hidden_channels=64, epochs=100))
+    if small.ptr is not None:
+        quick = SetProtocol("contract", SetTraining(hidden_channels=64, epochs=100))
     found = evaluate(small, data, protocol=quick, seeds=3, baselines=("random",))
     learned, random = found.rows
     _that(
         learned.mean > random.mean,
-        f"learned nodes score {learned.mean:.1f} %, random nodes {random.mean:.1f} %",
+        f"the learned set scores {learned.mean:.1f} %, a random one {random.mean:.1f} %",
     )
 
 

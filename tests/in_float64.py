@@ -50,7 +50,7 @@ class FreeRows:
     def parts(self):
         return {"features": [self.x]}
 
-    def decode(self):
+    def decode(self, draw=None):
         return Batch((self.x,), self.y, self.groups)
 
     def penalty(self, batch):

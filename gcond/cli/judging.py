@@ -12,7 +12,7 @@ def evaluate(
     /,
     dataset: str | None = None,
     model: str = "GCN",
-    protocol: str = "gcn-600",
+    protocol: str | None = None,
     seeds: int = 5,
     root: Path | None = None,
     style: Style = "markdown",
@@ -24,7 +24,8 @@ def evaluate(
         file: A file written by `gcond condense --out`.
         dataset: The dataset it was condensed from, if it has another name here.
         model: Architecture: GCN, SGC, APPNP, ChebNet, GraphSAGE, GAT, GIN, GCNII, Transformer, MLP.
-        protocol: How models are trained and selected.
+        protocol: How models are trained and selected; by default gcn-600 for nodes, pool-200 for
+            sets of graphs.
         seeds: Number of models.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
         style: Form of the table.

@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gcond.cli.console import Dataset, Settings, complain, say, say_json, writable
 from gcond.spelling import meant
 
 if TYPE_CHECKING:
     from gcond.condensed import Condensed
-    from gcond.graph.outcome import Method
     from gcond.recipes import Recipe
 
 
@@ -21,12 +20,13 @@ def condense(
     /,
     ratio: float | None = None,
     num_nodes: int | None = None,
+    num_graphs: int | None = None,
     per_class: int | None = None,
-    method: str = "gcond",
+    method: str | None = None,
     recipe: str | None = None,
     seed: int = 0,
     setting: Literal["transductive", "inductive"] = "transductive",
-    normalize: Literal["auto", "row", "standard", "none"] = "auto",
+    normalize: Literal["auto", "row", "one-hot", "standard", "none"] = "auto",
     split: int = 0,
     root: Path | None = None,
     out: Path | None = None,
@@ -47,8 +47,10 @@ def condense(
         dataset: Name of the dataset; `gcond datasets` lists them.
         ratio: Synthetic nodes / nodes of the graph; 0.01 where no size is given.
         num_nodes: The number of synthetic nodes itself.
-        per_class: Synthetic nodes of each class.
-        method: Name of the method; `gcond methods` lists them.
+        num_graphs: The number of synthetic graphs itself, for sets of graphs.
+        per_class: Synthetic nodes or graphs of each class.
+        method: Name of the method; `gcond methods` lists them. By default gcond for nodes,
+            doscond for sets of graphs.
         recipe: `paper` for the paper's own settings of the method for this dataset and
             `--num-nodes`, or a name that `gcond reproduce` lists; further settings change it.
         seed: Everything random derives from it.
@@ -80,9 +82,9 @@ def condense(
         from gcond import plot as plots
 
         plots.check(plot)
-    chosen = gcond.get_method(method)
+    chosen = _named(method, dataset)
     if recipe is not None:
-        found_recipe = _recipe(recipe, method, dataset, num_nodes)
+        found_recipe = _recipe(recipe, chosen.name, dataset, num_nodes)
         chosen, num_nodes = found_recipe.method, found_recipe.num_nodes
         setting, normalize = found_recipe.setting, found_recipe.normalize
     chosen = _with(chosen, set)
@@ -91,6 +93,7 @@ def condense(
             dataset,
             ratio,
             num_nodes=num_nodes,
+            num_graphs=num_graphs,
             per_class=per_class,
             method=chosen,
             seed=seed,
@@ -137,7 +140,17 @@ def _recipe(name: str, method: str, dataset: str, num_nodes: int | None) -> Reci
     return found
 
 
-def _with(method: Method, given: tuple[str, ...]) -> Method:
+def _named(name: str | None, dataset: str) -> Any:
+    """The method of that name for what the dataset holds."""
+    import gcond
+    from gcond.datasets import holds_graphs
+
+    if holds_graphs(dataset):
+        return gcond.get_method(name or "doscond", "graphs")
+    return gcond.get_method(name or "gcond")
+
+
+def _with(method: Any, given: tuple[str, ...]) -> Any:
     """A method with the settings that were given."""
     from gcond.methods.settings import with_settings
 
@@ -180,7 +193,8 @@ def _paths() -> frozenset[str]:
     import gcond
     from gcond.methods.settings import settings
 
-    methods = map(gcond.get_method, gcond.list_methods())
+    methods: list[Any] = [gcond.get_method(name) for name in gcond.list_methods()]
+    methods += [gcond.get_method(name, "graphs") for name in gcond.list_methods("graphs")]
     return frozenset(s.path.split(".")[0] for method in methods for s in settings(method))
 
 
@@ -188,9 +202,13 @@ def _summary(small: Condensed, out: Path | None) -> str:
     """What came out, in a few lines."""
     lines = [repr(small)]
     if small.history.steps:
+        kept = "selected on validation" if small.history.scores else "kept"
+        edges = f"{small.edge_index.shape[1]} weighted edges"
+        if small.num_graphs > 1:
+            edges = f"{small.edge_index.shape[1] // 2} edges"
         lines.append(
-            f"{small.history.steps} matching steps, step {small.history.selected_step} selected "
-            f"on validation, {small.seconds:.1f} s, {small.edge_index.shape[1]} weighted edges"
+            f"{small.history.steps} matching steps, step {small.history.selected_step} {kept}, "
+            f"{small.seconds:.1f} s, {edges}"
         )
     if out is not None:
         lines.append(f"written to {out}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from gcond.cli.console import File, Name, say, say_json
 
@@ -52,21 +53,24 @@ def cite(file: File, /) -> None:
     say(bibtex(gcond.Condensed.load(file)))
 
 
-def methods(name: Name = None, /, json: bool = False) -> None:
+def methods(
+    name: Name = None, /, items: Literal["nodes", "graphs"] = "nodes", json: bool = False
+) -> None:
     """List the methods, or the settings of one.
 
     Args:
         name: A method whose settings are wanted; `gcond condense` takes each as a flag.
+        items: What the method condenses: the nodes of a graph, or sets of graphs.
         json: Print it as JSON.
     """
     import gcond
 
     if name is None:
-        _table(gcond.list_methods(), json)
+        _table(gcond.list_methods(items), json)
         return
     from gcond.methods.settings import settings
 
-    found = list(settings(gcond.get_method(name)))
+    found = list(settings(gcond.get_method(name, items)))
     if json:
         say_json({setting.path: setting.text for setting in found})
         return

@@ -1,6 +1,6 @@
 """The result of a condensation, its provenance and its file."""
 
 from gcond.condensed.provenance import History, Source, versions
-from gcond.condensed.result import Condensed, edges_of
+from gcond.condensed.result import Condensed, edges_of, parts_of
 
-__all__ = ["Condensed", "History", "Source", "edges_of", "versions"]
+__all__ = ["Condensed", "History", "Source", "edges_of", "parts_of", "versions"]

@@ -115,19 +115,27 @@ def lines(condensed: Condensed) -> dict[str, str]:
     found = {
         "dataset": f"{source.name}, {source.setting}, split {source.split}",
         "method": f"{condensed.config['name']}, seed {condensed.seed}",
+        "graphs": f"{condensed.num_graphs:,} of {source.num_graphs:,}",
         "nodes": f"{condensed.num_nodes:,} of {source.num_nodes:,} ({share:.2%})",
         "classes": ", ".join(
-            f"{label}: {int((condensed.y == c).sum())}"
-            for c, label in enumerate(source.label_names)
+            f"{label}: {_count(condensed, c)}" for c, label in enumerate(source.label_names)
         ),
         "features": f"{source.num_features:,}, preprocessed: {source.preprocess.kind}",
         "edges": f"{condensed.edge_index.shape[1] // 2:,}",
         "bytes": f"{condensed.nbytes:,} of {source.nbytes:,}",
         "steps": f"{history.steps:,}, step {history.selected_step:,} selected",
     }
+    if not source.num_graphs:
+        del found["graphs"]
     if history.scores:
         best = history.scores.get(history.selected_step)
         found["validation"] = f"{best:.1f} %" if best is not None else "not scored"
     found["made with"] = ", ".join(f"{name} {v}" for name, v in condensed.versions.items())
     found["fingerprint"] = source.fingerprint[:16]
     return found
+
+
+def _count(condensed: Condensed, c: int) -> int:
+    """Items of a class, or those with a label where they have several."""
+    y = condensed.y
+    return int((y[:, c] == 1).sum() if y.dim() == 2 else (y == c).sum())

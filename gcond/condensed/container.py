@@ -51,8 +51,8 @@ def _text(header: Header) -> str:
     return json.dumps(header, sort_keys=True, allow_nan=False)
 
 
-def read(path: Path, kind: str) -> tuple[Header, dict[str, Tensor]]:
-    """Header and tensors of a file written by :func:`write`.
+def read(path: Path, *kinds: str) -> tuple[Header, dict[str, Tensor]]:
+    """Header and tensors of a file written by :func:`write`, of one of the given kinds.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -65,7 +65,7 @@ def read(path: Path, kind: str) -> tuple[Header, dict[str, Tensor]]:
     _check_size(path)
     try:
         with safe_open(str(path), "pt") as file:
-            header = _header(path, file.metadata() or {}, kind)
+            header = _header(path, file.metadata() or {}, kinds)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, RuntimeError, KeyError, TypeError, UnicodeError) as error:
         raise FileError(f"{path} is damaged or no safetensors file ({error})") from error
@@ -92,7 +92,7 @@ def _check_size(path: Path) -> None:
         raise FileError(f"{path} claims a header of {claimed} bytes, more than the format allows")
 
 
-def _header(path: Path, texts: Mapping[str, str], kind: str) -> Header:
+def _header(path: Path, texts: Mapping[str, str], kinds: tuple[str, ...]) -> Header:
     if "gcond" not in texts:
         raise FileError(f"{path} is a safetensors file, but gcond did not write it")
     try:
@@ -108,8 +108,9 @@ def _header(path: Path, texts: Mapping[str, str], kind: str) -> Header:
         raise FileError(
             f"{path} has format {version}, this version reads up to {FORMAT}; upgrade gcond"
         )
-    if header.get("kind") != kind:
-        raise FileError(f"{path} holds {header.get('kind')!r:.40}, wanted is {kind!r}")
+    if header.get("kind") not in kinds:
+        wanted = " or ".join(map(repr, kinds))
+        raise FileError(f"{path} holds {header.get('kind')!r:.40}, wanted is {wanted}")
     return header
 
 

@@ -1,4 +1,4 @@
-"""The file of a condensed node set, and the check that one is what it says."""
+"""The file of a condensed set, and the check that one is what it says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gcond import config
-from gcond.condensed import container
+from gcond.condensed import container, set_file
 from gcond.condensed.container import FileError, number, whole
 from gcond.condensed.provenance import History, Source
 from gcond.graph.preprocess import KINDS, Preprocess
@@ -29,8 +29,12 @@ _WHOLE = (torch.int64, torch.int32, torch.int16)
 def write(condensed: Condensed, path: Path) -> None:
     """Writes the file, whole or not at all; the same set gives the same bytes."""
     source = condensed.source
+    about = {**asdict(source), "preprocess": config.to_plain(source.preprocess)}
+    more = set_file.tensors(condensed)
+    if not more:
+        about = {name: value for name, value in about.items() if name not in set_file.FIELDS}
     header = {
-        "source": {**asdict(source), "preprocess": config.to_plain(source.preprocess)},
+        "source": about,
         "config": condensed.config,
         "seed": condensed.seed,
         "scores": condensed.history.scores,
@@ -41,7 +45,10 @@ def write(condensed: Condensed, path: Path) -> None:
     if condensed.soft is not None:
         tensors["soft"] = condensed.soft
     losses = torch.tensor(condensed.history.losses, dtype=torch.float64)
-    container.write(path, KIND, header, {**tensors, "losses": losses})
+    kind = set_file.KIND if more else KIND
+    if more:
+        header["encoded"] = condensed.encoded
+    container.write(path, kind, header, {**tensors, **more, "losses": losses})
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -53,7 +60,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; gcond condense --out writes one")
-    header, tensors = container.read(path, KIND)
+    header, tensors = container.read(path, KIND, set_file.KIND)
     try:
         return _fields(header, tensors)
     except FileError as error:
@@ -80,8 +87,13 @@ def seconds_of(path: Path) -> float | None:
 
 
 def _fields(header: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
-    source = _source(_entry(header, "source", dict, "an object"))
-    _check_tensors(tensors, source)
+    about = _entry(header, "source", dict, "an object")
+    graphs = header["kind"] == set_file.KIND
+    source = set_file.source(about, _RULES) if graphs else _source(about)
+    if graphs:
+        set_file.check(header, tensors, source)
+    else:
+        _check_tensors(tensors, source)
     configuration = _entry(header, "config", dict, "an object")
     if not isinstance(configuration.get("name"), str):
         raise FileError("the configuration has no name")
@@ -104,29 +116,30 @@ def _fields(header: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any
         "history": History(losses, kept, header["selected_step"]),
         "versions": versions,
         "soft": tensors.get("soft"),
+        **({"ptr": tensors["ptr"], "encoded": header["encoded"]} if graphs else {}),
     }
+
+
+_RULES: dict[str, Callable[[Any], bool]] = {
+    "name": lambda v: isinstance(v, str),
+    "num_nodes": lambda v: whole(v, 1),
+    "num_features": lambda v: whole(v, 1),
+    "label_names": lambda v: (
+        isinstance(v, list)
+        and len(v) > 1
+        and all(whole(name, -(2**63)) for name in v)
+        and len(set(v)) == len(v)
+    ),
+    "setting": lambda v: v in ("transductive", "inductive"),
+    "fingerprint": lambda v: isinstance(v, str) and bool(re.fullmatch("[0-9a-f]{64}", v)),
+    "preprocess": lambda v: isinstance(v, dict),
+    "nbytes": whole,
+    "split": whole,
+}
 
 
 def _source(found: dict[str, Any]) -> Source:
-    rules: dict[str, Callable[[Any], bool]] = {
-        "name": lambda v: isinstance(v, str),
-        "num_nodes": lambda v: whole(v, 1),
-        "num_features": lambda v: whole(v, 1),
-        "label_names": lambda v: (
-            isinstance(v, list)
-            and len(v) > 1
-            and all(whole(name, -(2**63)) for name in v)
-            and len(set(v)) == len(v)
-        ),
-        "setting": lambda v: v in ("transductive", "inductive"),
-        "fingerprint": lambda v: isinstance(v, str) and bool(re.fullmatch("[0-9a-f]{64}", v)),
-        "preprocess": lambda v: isinstance(v, dict),
-        "nbytes": whole,
-        "split": whole,
-    }
-    for name, valid in rules.items():
-        _that(name in found and valid(found[name]), f"source has no valid {name}")
-    _that(found.keys() == rules.keys(), f"source has unknown fields: {found.keys() - rules.keys()}")
+    set_file.check_fields(found, _RULES)
     preprocess = _preprocess(found["preprocess"], found["num_features"])
     labels = tuple(found["label_names"])
     return Source(**{**found, "preprocess": preprocess, "label_names": labels})

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from gcond.graph.preprocess import Preprocess
+from gcond.graph.sets.encoding import Encoding
+from gcond.graph.sets.task import SetTask
 from gcond.graph.task import NodeTask
 
 
@@ -15,14 +17,17 @@ class Source:
 
     Args:
         name: Name of the dataset.
-        num_nodes: Nodes of the condensed graph's original (training graph when inductive).
+        num_nodes: Nodes of the condensed graph's original (training graph when inductive), or of
+            all training graphs of a set.
         num_features: Width of its features.
         label_names: Original label of each class.
         setting: ``"transductive"`` or ``"inductive"``.
         fingerprint: Hash of features, edges, labels and split.
-        preprocess: What is done to its features.
+        preprocess: What is done to its features; for sets of graphs, their encoding.
         nbytes: Bytes of its features and adjacency, sparse ones counted as sparse.
         split: Number of the split, where the data brings several.
+        num_graphs: Training graphs of a set; 0 for a single graph.
+        metric: What is reported of it.
     """
 
     name: str
@@ -31,13 +36,29 @@ class Source:
     label_names: tuple[int, ...]
     setting: str
     fingerprint: str
-    preprocess: Preprocess
+    preprocess: Preprocess | Encoding
     nbytes: int
     split: int = 0
+    num_graphs: int = 0
+    metric: str = "accuracy"
 
     @staticmethod
-    def of(task: NodeTask) -> Source:
+    def of(task: NodeTask | SetTask) -> Source:
         """Describes a task."""
+        if isinstance(task, SetTask):
+            return Source(
+                task.name,
+                int(task.graphs.sizes[task.numbers("train")].sum()),
+                task.graphs.x.shape[1],
+                task.label_names,
+                "inductive",
+                task.fingerprint,
+                task.encoding,
+                task.nbytes,
+                task.split,
+                task.num_items,
+                task.metric,
+            )
         return Source(
             task.name,
             task.num_nodes,

@@ -1,4 +1,4 @@
-"""The result: a small graph, and everything that is known of how it came about."""
+"""The result: a small set, and everything that is known of how it came about."""
 
 from __future__ import annotations
 
@@ -16,26 +16,31 @@ from gcond import config
 from gcond.condensed import file, foreign
 from gcond.condensed.provenance import History, Source, versions
 from gcond.datasets import as_task
+from gcond.graph.sets.encoding import Encoding
+from gcond.graph.sets.outcome import SetOutcome
+from gcond.graph.sets.packed import Packed
 from gcond.methods import TYPES
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-    from gcond.graph.outcome import Method
+    from gcond.graph.outcome import Method, Outcome
     from gcond.graph.preprocess import Normalisation
+    from gcond.graph.sets.outcome import SetMethod
     from gcond.graph.task import Setting
 
 
 @dataclass(frozen=True, eq=False)
 class Condensed:
-    """A condensed node dataset.
+    """A condensed dataset: one graph with labelled nodes, or labelled graphs one after the other.
 
     Args:
-        x: Features ``[n, d]``.
+        x: Features ``[n, d]``; those of a set of graphs are in the form of the dataset (codes of
+            categories, say), unless ``encoded``.
         edge_index: Edges ``[2, E]``, both directions, no self-loops.
         edge_weight: Their unnormalised symmetric weights ``[E]``. PyG's ``GCNConv`` with its
             defaults reproduces the propagation used while condensing.
-        y: Class numbers ``[n]``.
+        y: Class numbers ``[n]``; of graphs ``[G]``, or several labels for each ``[G, T]``.
         source: What was condensed.
         config: The method as plain data.
         seed: Seed of the run.
@@ -44,6 +49,8 @@ class Condensed:
         seconds: Wall-clock of the run; not part of the file, see :meth:`save`.
         soft: Labels as distributions ``[n, C]`` where the method gave such; models are trained on
             them by :func:`gcond.evaluate` and :func:`gcond.fit`. ``y`` stays the class.
+        ptr: First node of each graph of a set, and ``n``: ``[G + 1]``; ``None`` for one graph.
+        encoded: Whether the rows of a set are encoded by ``source.preprocess`` already.
 
     Example:
         >>> import gcond
@@ -65,16 +72,23 @@ class Condensed:
     versions: dict[str, str] = field(default_factory=dict)
     seconds: float | None = None
     soft: Tensor | None = None
+    ptr: Tensor | None = None
+    encoded: bool = False
 
     def __repr__(self) -> str:
-        return (
-            f"Condensed({self.source.name}, {self.source.num_nodes} -> {self.num_nodes} nodes, "
-            f"method={self.config['name']}, seed={self.seed})"
-        )
+        size = f"{self.source.num_nodes} -> {self.num_nodes} nodes"
+        if self.ptr is not None:
+            size = f"{self.source.num_graphs} -> {self.num_graphs} graphs"
+        name = self.config["name"]
+        return f"Condensed({self.source.name}, {size}, method={name}, seed={self.seed})"
 
     @property
     def num_nodes(self) -> int:
-        return len(self.y)
+        return len(self.x)
+
+    @property
+    def num_graphs(self) -> int:
+        return 1 if self.ptr is None else len(self.ptr) - 1
 
     @property
     def num_classes(self) -> int:
@@ -83,7 +97,7 @@ class Condensed:
     @property
     def nbytes(self) -> int:
         """Bytes of the tensors as they are stored; compare with ``source.nbytes``."""
-        tensors = (self.x, self.edge_index, self.edge_weight, self.y, self.soft)
+        tensors = (self.x, self.edge_index, self.edge_weight, self.y, self.soft, self.ptr)
         return sum(t.numel() * t.element_size() for t in tensors if t is not None)
 
     @property
@@ -107,6 +121,8 @@ class Condensed:
         are in ``y_soft``, in the order of ``source.label_names``; cross-entropy takes either."""
         from torch_geometric.data import Data
 
+        if self.ptr is not None:
+            raise ValueError(f"this is a set of {self.num_graphs} graphs; use .graphs")
         full = self.full()
         extra = {} if full.soft is None else {"y_soft": full.soft}
         return Data(
@@ -117,6 +133,31 @@ class Condensed:
             train_mask=torch.ones(self.num_nodes, dtype=torch.bool),
             **extra,
         )
+
+    @cached_property
+    def graphs(self) -> list[Data]:
+        """The graphs as a list of PyG ``Data`` for any ``DataLoader``, with the labels of the
+        original; a list of one for a single graph."""
+        if self.ptr is None:
+            return [self.data]
+        from torch_geometric.data import Data
+
+        packed, y = self.packed, self.full().y
+        named = y if y.dim() == 2 else torch.tensor(self.source.label_names)[y]
+        found = []
+        for number in range(len(packed)):
+            x, edge_index, edge_weight = packed.graph(number)
+            label = named[number][None]
+            found.append(Data(x=x, edge_index=edge_index, edge_weight=edge_weight, y=label))
+        return found
+
+    @property
+    def packed(self) -> Packed:
+        """The graphs of a set as tensors."""
+        if self.ptr is None:
+            raise ValueError("this is a single graph; use .data")
+        full = self.full()
+        return Packed(full.x, self.ptr, full.edge_index, full.edge_weight)
 
     def to_networkx(self) -> nx.Graph[int]:
         """The graph as an undirected networkx graph: nodes with ``x`` (a list), ``y`` (the
@@ -135,7 +176,7 @@ class Condensed:
         if not self.edge_index.shape[1]:
             return None
         full = self.full()
-        adj = full.x.new_zeros(self.num_nodes, self.num_nodes)
+        adj = full.edge_weight.new_zeros(self.num_nodes, self.num_nodes)
         adj[full.edge_index[0], full.edge_index[1]] = full.edge_weight
         return adj
 
@@ -157,32 +198,35 @@ class Condensed:
             raise ValueError(f"threshold must not be negative, got {threshold}")
         dtype = torch.float16 if half else torch.float32
         kept = self.edge_weight >= threshold
-        x, weight = self.x.to(dtype), self.edge_weight[kept].to(dtype)
+        weight = self.edge_weight[kept].to(dtype)
+        x = self.x.to(dtype) if self.x.is_floating_point() else _narrow(self.x)
         if not bool(torch.isfinite(x).all() and torch.isfinite(weight).all()):
             raise ValueError(
                 f"half precision ends at {torch.finfo(dtype).max:g}, the features or edge weights "
                 "go beyond; use half=False, or standardise the features (normalize='standard')"
             )
         numbers = torch.int16 if self.num_nodes < 2**15 else torch.int32
-        edges, y = self.edge_index[:, kept].to(numbers), self.y.to(torch.int16)
+        edges = self.edge_index[:, kept].to(numbers)
+        y = self.y if self.y.is_floating_point() else self.y.to(torch.int16)
         soft = None if self.soft is None else self.soft.to(dtype)
         return replace(self, x=x, edge_weight=weight, edge_index=edges, y=y, soft=soft)
 
     def full(self) -> Condensed:
         """The same set in single precision, as models take it."""
-        if self.x.dtype == torch.float32 and self.edge_index.dtype == torch.long:
+        if self.x.dtype in (torch.float32, torch.long) and self.edge_index.dtype == torch.long:
             return self
-        x, weight = self.x.float(), self.edge_weight.float()
-        edges, y = self.edge_index.long(), self.y.long()
+        x = self.x.float() if self.x.is_floating_point() else self.x.long()
+        y = self.y if self.y.is_floating_point() else self.y.long()
+        weight, edges = self.edge_weight.float(), self.edge_index.long()
         soft = None if self.soft is None else self.soft.float()
         if soft is not None:
             soft = soft / soft.sum(1, keepdim=True)
         return replace(self, x=x, edge_weight=weight, edge_index=edges, y=y, soft=soft)
 
     @property
-    def method(self) -> Method:
+    def method(self) -> Any:
         """The method as a value again; ``dataclasses.replace`` changes it."""
-        found: Method = config.from_plain(self.config, TYPES)
+        found: Method | SetMethod = config.from_plain(self.config, TYPES)
         return found
 
     def prepare(self, data: Data) -> Data:
@@ -199,6 +243,11 @@ class Condensed:
                 f"the data has {data.x.shape[1]} features, this set was condensed from "
                 f"{self.source.num_features}"
             )
+        if isinstance(self.source.preprocess, Encoding):
+            out = data.clone()
+            if self.encoded:
+                out.x = self.source.preprocess(data.x)
+            return out
         x = data.x.to_dense() if data.x.layout != torch.strided else data.x
         prepared = self.source.preprocess(x.detach().cpu().float().numpy())
         out = data.clone() if hasattr(data, "clone") else data
@@ -277,6 +326,34 @@ class Condensed:
         """
         source = Path(path)
         return Condensed(**file.read(source), seconds=file.seconds_of(source))
+
+
+def _narrow(codes: Tensor) -> Tensor:
+    """Whole numbers in as few bits as hold them."""
+    small = not codes.numel() or int(codes.abs().max()) < 2**15
+    return codes.to(torch.int16) if small else codes
+
+
+def parts_of(outcome: Outcome | SetOutcome) -> dict[str, Any]:
+    """What a method answered, as fields of a :class:`Condensed`."""
+    if isinstance(outcome, SetOutcome):
+        graphs = outcome.graphs
+        return {
+            "x": graphs.x,
+            "edge_index": graphs.edge_index,
+            "edge_weight": graphs.edge_weight,
+            "y": outcome.y,
+            "ptr": graphs.ptr,
+            "encoded": outcome.encoded,
+        }
+    edge_index, edge_weight = edges_of(outcome.adj, outcome.x)
+    return {
+        "x": outcome.x,
+        "edge_index": edge_index,
+        "edge_weight": edge_weight,
+        "y": outcome.y,
+        "soft": outcome.soft,
+    }
 
 
 def edges_of(adj: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,9 +4,10 @@ from gcond.coreset.selectors import (
     Centroid,
     Herding,
     KCenter,
+    Medoid,
     Picked,
     Random,
     Selector,
 )
 
-__all__ = ["Centroid", "Herding", "KCenter", "Picked", "Random", "Selector"]
+__all__ = ["Centroid", "Herding", "KCenter", "Medoid", "Picked", "Random", "Selector"]

@@ -102,6 +102,32 @@ class Centroid:
         return Picked(chosen, torch.tensor(labels, device=y.device), None)
 
 
+@dataclass(frozen=True)
+class Medoid:
+    """The rows nearest the centres of class-wise k-means clusters: means that are real items.
+
+    Args:
+        restarts: Runs of k-means per class, of which the tightest is kept.
+    """
+
+    restarts: int = 4
+
+    def pick(self, x: Tensor, y: Tensor, counts: Tensor, seed: int) -> Picked:
+        def order(rows: Tensor, count: int) -> Tensor:
+            found = x[rows.to(x.device)].double().cpu()
+            clusters = min(count, len(torch.unique(found, dim=0)))
+            centers = torch.as_tensor(_means(found.numpy(), count, clusters, self.restarts, seed))
+            free = torch.ones(len(found), dtype=torch.bool)
+            picked = []
+            for center in centers:
+                apart = (found - center).square().sum(1)
+                picked.append(int(torch.where(free, apart, torch.inf).argmin()))
+                free[picked[-1]] = False
+            return torch.tensor(picked)
+
+        return _by_class(x, y, counts, seed, order)
+
+
 def _wanted(counts: Tensor) -> list[tuple[int, int]]:
     return [(c, n) for c, n in enumerate(counts.tolist()) if n]
 

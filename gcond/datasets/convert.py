@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from gcond.datasets.named import list_datasets, load_dataset
+from gcond.datasets.named_sets import list_sets
 from gcond.datasets.node_data import NodeData
 from gcond.graph.preprocess import Normalisation, Preprocess, fit
 from gcond.graph.task import NodeTask, Setting, Split
@@ -76,7 +77,7 @@ def _node_data(dataset: Any, root: str | Path | None, split: int) -> NodeData:
 
     if isinstance(dataset, NodeData):
         return dataset
-    if isinstance(dataset, str):
+    if isinstance(dataset, str) and dataset.lower() not in list_sets():
         return NodeData.from_pyg(load_dataset(dataset, root), split=split)
     if isinstance(dataset, nx.Graph):
         return NodeData.from_networkx(dataset, split=split)
@@ -89,8 +90,8 @@ def _node_data(dataset: Any, root: str | Path | None, split: int) -> NodeData:
                 dataset[0], name=name if isinstance(name, str) else None, split=split
             )
         raise ValueError(
-            f"a dataset of {len(dataset)} graphs is a task on graphs, which this version does "
-            "not condense; give one graph with node labels"
+            f"a dataset of {len(dataset)} graphs is a task on graphs, not on the nodes of one; "
+            "give one graph with node labels here, or the dataset to gcond.condense"
         )
     raise TypeError(
         f"cannot condense a {type(dataset).__name__}; give a name ({', '.join(list_datasets())}), "

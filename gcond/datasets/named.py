@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from gcond.datasets import named_sets
 from gcond.spelling import meant
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 PLANETOID_URL = "https://github.com/kimiyoung/planetoid/raw/master/data"
 
 
-def load_dataset(name: str, root: str | Path | None = None) -> Data:
-    """Opens a dataset by name as a PyG ``Data`` with masks.
+def load_dataset(name: str, root: str | Path | None = None) -> Any:
+    """Opens a dataset by name: a PyG ``Data`` with masks, or a :class:`gcond.GraphSet`.
 
     Args:
         name: One of :func:`list_datasets`.
@@ -35,22 +36,26 @@ def load_dataset(name: str, root: str | Path | None = None) -> Data:
         1797
     """
     key = name.lower()
+    if key in named_sets.list_sets():
+        return named_sets.load_set(key, base_of(root))
     if key not in _LOADERS:
+        known = list_datasets()
         raise ValueError(
-            f"unknown dataset {name!r}; {meant(key, _LOADERS)}known: {', '.join(_LOADERS)}; other "
+            f"unknown dataset {name!r}; {meant(key, known)}known: {', '.join(known)}; other "
             "data can be given as a PyG Data or Dataset"
         )
-    data: Data = _LOADERS[key][0](_base(root))
+    data: Data = _LOADERS[key][0](base_of(root))
     data.name = key
     return data
 
 
 def list_datasets() -> dict[str, str]:
     """Names that :func:`load_dataset` knows, with what they are."""
-    return {name: text for name, (_, text) in _LOADERS.items()}
+    return {name: text for name, (_, text) in _LOADERS.items()} | named_sets.list_sets()
 
 
-def _base(root: str | Path | None) -> Path:
+def base_of(root: str | Path | None) -> Path:
+    """Folder of the datasets: the one given, then ``$GCOND_ROOT``, then PyG's home."""
     if root is not None:
         return Path(root)
     if os.environ.get("GCOND_ROOT"):

@@ -6,6 +6,7 @@ from gcond.evaluation.judge import evaluate
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.ranking import Candidate, Search, Space, search
 from gcond.evaluation.result import Evaluation, Row
+from gcond.evaluation.sets import SetProtocol
 
 __all__ = [
     "Candidate",
@@ -14,6 +15,7 @@ __all__ = [
     "Protocol",
     "Row",
     "Search",
+    "SetProtocol",
     "Space",
     "compare",
     "evaluate",

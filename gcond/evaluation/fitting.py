@@ -27,7 +27,7 @@ def fit(
     model: Model = "GCN",
     dataset: Any = None,
     *,
-    protocol: str | Protocol = "gcn-600",
+    protocol: Any = None,
     seed: int = 0,
 ) -> nn.Module:
     """Trains a model on a condensed graph and returns it.
@@ -44,7 +44,8 @@ def fit(
             number of input and output channels, or a module, which is copied first.
         dataset: The real data; the epoch that is best on its validation nodes is kept. Without
             it the last epoch is.
-        protocol: How to train.
+        protocol: How to train; by default ``"gcn-600"``, and ``"pool-200"`` for sets of graphs,
+            whose models are called as ``model(x, edge_index, edge_weight=, batch=)``.
         seed: Seeds initialisation and dropout; the caller's random state is not touched.
 
     Returns:
@@ -60,7 +61,11 @@ def fit(
         >>> gcond.fit(small, "GCN")
         GCN(64, 10, num_layers=2)
     """
-    chosen, model = get_protocol(protocol), named(model)
+    if condensed.ptr is not None:
+        from gcond.evaluation.sets import fit_set
+
+        return fit_set(condensed, model, dataset, protocol, seed)
+    chosen, model = get_protocol(protocol or "gcn-600"), named(model)
     task = None if dataset is None else source_of(condensed, dataset)
     val = None if task is None else Real(task).view("val")
     view = of_condensed(kept(condensed, chosen.min_edge_weight))
@@ -76,11 +81,16 @@ def fit(
 def source_of(condensed: Condensed, dataset: Any, root: Any = None) -> NodeTask:
     """The task that a set was condensed from; other data is refused."""
     source = condensed.source
+    if condensed.ptr is not None:
+        raise ValueError(
+            "this is done for nodes of one graph, and the set is one of graphs; gcond.evaluate and "
+            "gcond.fit take it"
+        )
     task = as_task(
         dataset,
         root=root,
         setting=source.setting,  # type: ignore[arg-type]
-        normalize=source.preprocess,
+        normalize=source.preprocess,  # type: ignore[arg-type]
         split=0 if isinstance(dataset, NodeData) else source.split,
     )
     if task.fingerprint != condensed.source.fingerprint:

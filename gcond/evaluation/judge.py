@@ -23,6 +23,7 @@ from gcond.evaluation.fitting import (
 )
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.result import Evaluation, Row
+from gcond.evaluation.sets import SetProtocol, evaluate_set
 from gcond.evaluation.views import Real, View, kept, of_condensed
 from gcond.graph import receptive
 from gcond.graph.receptive import Receptive
@@ -40,7 +41,7 @@ def evaluate(
     dataset: Any = None,
     *,
     model: Model = "GCN",
-    protocol: str | Protocol = "gcn-600",
+    protocol: str | Protocol | SetProtocol | None = None,
     seeds: int = 5,
     baselines: Sequence[str] = BASELINES,
     root: str | Path | None = None,
@@ -54,7 +55,8 @@ def evaluate(
         condensed: The set to judge.
         dataset: The data it was condensed from; by default it is opened by the name it had.
         model: As in :func:`gcond.fit`.
-        protocol: How models are trained and selected.
+        protocol: How models are trained and selected; by default ``"gcn-600"``, and
+            ``"pool-200"`` for sets of graphs.
         seeds: Number of models.
         baselines: Rows beside the condensed one: names of methods that select nodes, condensed
             to the same classes with the same seed, and ``"whole"``.
@@ -72,7 +74,17 @@ def evaluate(
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
-    chosen, model = get_protocol(protocol), named(model)
+    if condensed.ptr is not None:
+        return evaluate_set(
+            condensed,
+            dataset,
+            model=model,
+            protocol=protocol,
+            seeds=seeds,
+            baselines=baselines,
+            root=root,
+        )
+    chosen, model = get_protocol(protocol or "gcn-600"), named(model)
     real = dataset if isinstance(dataset, Real) else Real(opened(condensed, dataset, root))
     task = real.task
     counts = torch.bincount(condensed.y.long(), minlength=condensed.num_classes)

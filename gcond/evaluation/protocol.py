@@ -79,7 +79,7 @@ layers, and validation every ten epochs instead of every one."""
 _PROTOCOLS = {protocol.name: protocol for protocol in (GCN_600, CROSS_ARCH_GCOND)}
 
 
-def get_protocol(name: str | Protocol) -> Protocol:
+def get_protocol(name: object) -> Protocol:
     """The protocol of that name; a protocol passes through.
 
     Raises:
@@ -87,8 +87,10 @@ def get_protocol(name: str | Protocol) -> Protocol:
     """
     if isinstance(name, Protocol):
         return name
-    if name not in _PROTOCOLS:
+    found = _PROTOCOLS.get(name) if isinstance(name, str) else None
+    if found is None:
         raise ValueError(
-            f"unknown protocol {name!r}; {meant(name, _PROTOCOLS)}known: {', '.join(_PROTOCOLS)}"
+            f"unknown protocol {name!r}; {meant(str(name), _PROTOCOLS)}known: "
+            f"{', '.join(_PROTOCOLS)}"
         )
-    return _PROTOCOLS[name]
+    return found

@@ -21,6 +21,7 @@ class Row:
         num_nodes: Nodes of the set.
         nbytes: Bytes of its features and edges, sparse ones counted as sparse.
         seconds: Wall-clock for training and testing all seeds.
+        num_graphs: Graphs of the set; 0 for a single graph.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Row:
     num_nodes: int
     nbytes: int
     seconds: float
+    num_graphs: int = 0
 
     @property
     def mean(self) -> float:
@@ -55,6 +57,8 @@ class Evaluation:
         protocol_digest: Hash of the protocol's settings.
         seconds: Wall-clock of the condensation, where it is known.
         labels: Who labelled the real nodes for the method.
+        metric: What the accuracies are: ``"accuracy"``, or an area under a curve for ``"rocauc"``
+            and ``"ap"``.
     """
 
     dataset: str
@@ -66,6 +70,7 @@ class Evaluation:
     protocol_digest: str = ""
     seconds: float | None = None
     labels: str = "training labels"
+    metric: str = "accuracy"
 
     @property
     def mean(self) -> float:
@@ -89,22 +94,26 @@ class Evaluation:
         seeds = len(self.rows[0].accuracies)
         took = "" if self.seconds is None else f", condensed in {self.seconds:.1f} s"
         told = "" if self.labels == "training labels" else f" from a {self.labels}"
+        what = {"rocauc": "ROC-AUC %", "ap": "average precision %"}.get(self.metric, "%")
+        unit = "graphs" if self.rows[0].num_graphs else "nodes"
         title = (
             f"{self.dataset}, {self.method}{told} (step {self.selected_step} selected{took}), "
             f"{self.model}, protocol {self.protocol} ({self.protocol_digest}), mean ± std over "
-            f"{counted(seeds, 'evaluation seed')}, test %"
+            f"{counted(seeds, 'evaluation seed')}, test {what}"
         )
         cells = [
             [
                 row.name,
-                f"{row.num_nodes:,}",
+                f"{row.num_graphs or row.num_nodes:,}",
                 size(row.nbytes),
                 f"{row.mean:.1f} ± {row.std:.1f}",
                 f"{row.seconds:.1f}",
             ]
             for row in self.rows
         ]
-        return tabulate(title, ["trained on", "nodes", "bytes", "test %", "seconds"], cells, style)
+        return tabulate(
+            title, ["trained on", unit, "bytes", f"test {what}", "seconds"], cells, style
+        )
 
     def to_json(self) -> str:
         """All figures as JSON."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gcond.graph.adjacency import Structure
 from gcond.graph.models import Matcher
-from gcond.matching import Batch, Groups, targets
+from gcond.matching import Batch, Draw, Groups, targets
 
 
 class SyntheticGraph:
@@ -62,7 +62,7 @@ class SyntheticGraph:
         fixed["held"] = [] if self.held is None else [self.held]
         return {name: tensors for name, tensors in fixed.items() if tensors}
 
-    def decode(self) -> Batch:
+    def decode(self, draw: Draw | None = None) -> Batch:
         """The graph as the matching model sees it."""
         return Batch(self.matcher.view(self.x, self._adjacency()), self.targets, self.groups)
 

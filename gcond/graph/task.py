@@ -74,6 +74,11 @@ class NodeTask:
         return len(self.index["train"]) if self.setting == "inductive" else int(self.x.shape[0])
 
     @property
+    def num_items(self) -> int:
+        """What is condensed is made of nodes."""
+        return self.num_nodes
+
+    @property
     def num_features(self) -> int:
         return int(self.x.shape[1])
 

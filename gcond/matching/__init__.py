@@ -17,6 +17,7 @@ from gcond.matching.distance import (
 from gcond.matching.grouping import ByClass, Grouping, Together
 from gcond.matching.loop import match
 from gcond.matching.model import MLP, Functional, Linear, Model, Theta
+from gcond.matching.randomness import Draw, generator_for
 from gcond.matching.run import (
     Moment,
     NonFiniteError,
@@ -28,15 +29,15 @@ from gcond.matching.run import (
 )
 from gcond.matching.schedule import AllAtOnce, Schedule, Step, Turns
 from gcond.matching.selection import Best, Last, Selection
-from gcond.matching.signal import FunctionalGradient, Gradients, Signal
+from gcond.matching.signal import FunctionalGradient, Gradients, Signal, Targets
 from gcond.matching.stream import (
     Advance,
+    Bank,
     Fixed,
     Fresh,
     Stream,
     TrainOnReal,
     TrainOnSynthetic,
-    generator_for,
 )
 from gcond.matching.task import Score, State, SyntheticSet, Task
 
@@ -46,11 +47,13 @@ __all__ = [
     "Advance",
     "AllAtOnce",
     "Augmentation",
+    "Bank",
     "Batch",
     "Best",
     "ByClass",
     "CosinePerUnit",
     "Distance",
+    "Draw",
     "Fixed",
     "FlatCosine",
     "Fresh",
@@ -79,6 +82,7 @@ __all__ = [
     "Step",
     "Stream",
     "SyntheticSet",
+    "Targets",
     "Task",
     "Theta",
     "Together",

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gcond.matching.adam import Adam
 from gcond.matching.batch import Batch
+from gcond.matching.randomness import Draw, generator_for
 from gcond.matching.run import (
     Moment,
     NonFiniteError,
@@ -24,7 +25,7 @@ from gcond.matching.run import (
     restore,
     state_of,
 )
-from gcond.matching.stream import generator_for
+from gcond.matching.signal import Targets
 from gcond.matching.task import SyntheticSet, Task
 
 
@@ -61,7 +62,12 @@ def match(
     optimizers = _optimizers(synthetic, plan, run)
     moment = Moment(run, synthetic, plan, optimizers)
     signal = plan.signal.of(plan.model)
+    targets = Targets(signal)
     parts = list(synthetic.parts)
+    outer_steps = plan.schedule.outer_steps
+
+    def draw(step: int) -> Draw:
+        return Draw(seed, step, plan.schedule.steps)
 
     if run.epoch == 0:
         _keep(task, synthetic, plan, run)
@@ -73,11 +79,12 @@ def match(
         _set_steps(optimizers, synthetic, plan, epoch)
         turn = plan.turns.moving(epoch, parts)
         if turn != moving:
-            moving, batch = turn, _turn(synthetic, turn)
+            moving, batch = turn, _turn(synthetic, turn, draw(epoch * outer_steps))
         draws = generator_for(seed, "real", epoch)
-        for outer in range(plan.schedule.outer_steps):
+        for outer in range(outer_steps):
             real, view = task.real(draws), plan.augmentation.draw(draws)
-            target, seen = signal.measure(theta, view(real)), view(batch)
+            member = plan.stream.member(epoch) if outer == 0 else None
+            target, seen = targets.of(theta, view(real), member), view(batch)
             signature, pullback = signal.trace(theta, seen)
             loss, cotangent = plan.distance(
                 signature, target, plan.model.units, batch.groups.importance
@@ -89,8 +96,8 @@ def match(
                 gradients = _gradients(synthetic, seen, pullback(cotangent), penalty, moving)
                 _check(run, synthetic, gradients, epoch, outer)
                 _step(synthetic, gradients, moving, optimizers)
-                batch = synthetic.decode()
-            if outer + 1 < plan.schedule.outer_steps:
+                batch = synthetic.decode(draw(epoch * outer_steps + outer + 1))
+            if outer + 1 < outer_steps:
                 theta = learner.step(batch, real, plan.schedule.inner_steps)
         run.epoch = epoch + 1
         _keep(task, synthetic, plan, run)
@@ -99,12 +106,12 @@ def match(
     return moment.snapshot()
 
 
-def _turn(synthetic: SyntheticSet, moving: Sequence[str]) -> Batch:
+def _turn(synthetic: SyntheticSet, moving: Sequence[str], draw: Draw) -> Batch:
     """Decodes the set so that only the parts whose turn it is are differentiated."""
     for name, leaves in synthetic.parts.items():
         for leaf in leaves:
             leaf.requires_grad_(name in moving)
-    return synthetic.decode()
+    return synthetic.decode(draw)
 
 
 Gradients = tuple[Tensor | None, ...]

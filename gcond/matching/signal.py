@@ -7,7 +7,7 @@ form for any differentiable module. A signal is chosen by the type of the model,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,6 +31,26 @@ class Signal(Protocol):
 
     def trace(self, theta: Theta, batch: Batch) -> tuple[Signature, Pullback]:
         """The same, with the way back from its cotangent to the batch's inputs."""
+
+
+class Targets:
+    """Signals of the real side; those of a finite pool of models are measured once.
+
+    Args:
+        signal: What is measured.
+    """
+
+    def __init__(self, signal: Signal) -> None:
+        self._signal = signal
+        self._known: dict[int, tuple[Batch, Signature]] = {}
+
+    def of(self, theta: Theta, batch: Batch, member: int | None) -> Signature:
+        """The signal at ``theta``, model number ``member`` of a pool or none of one."""
+        if member is None:
+            return self._signal.measure(theta, batch)
+        if member not in self._known or self._known[member][0] is not batch:
+            self._known[member] = batch, self._signal.measure(theta, batch)
+        return self._known[member][1]
 
 
 class Kind(Protocol):
@@ -216,4 +236,5 @@ def _product(rows: Tensor, delta: Tensor) -> Tensor:
     return (delta.mT @ rows).mT
 
 
-CLOSED_FORMS: Mapping[type, Callable[[Any], Signal]] = {Linear: LinearGradient, MLP: MLPGradient}
+CLOSED_FORMS: dict[type, Callable[[Any], Signal]] = {Linear: LinearGradient, MLP: MLPGradient}
+"""Closed forms by type of model; a domain adds those of its own models."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Protocol
-
-import torch
 
 from gcond.matching.adam import Adam
 from gcond.matching.batch import Batch
 from gcond.matching.model import Model, Theta
+from gcond.matching.randomness import generator_for
 from gcond.matching.ranges import positive
 from gcond.matching.signal import Gradients, Signal
 
@@ -21,6 +19,10 @@ class Stream(Protocol):
     def draw(self, model: Model, epoch: int, seed: int) -> Theta:
         """Parameters for ``epoch``; a function of its arguments, so that a run can resume."""
 
+    def member(self, epoch: int) -> int | None:
+        """Number of that model in a finite pool, ``None`` where every epoch has its own. What
+        the real side says of a pool's models is measured once."""
+
 
 @dataclass(frozen=True)
 class Fresh:
@@ -29,6 +31,9 @@ class Fresh:
     def draw(self, model: Model, epoch: int, seed: int) -> Theta:
         return model.draw(generator_for(seed, "model", epoch))
 
+    def member(self, epoch: int) -> int | None:
+        return None
+
 
 @dataclass(frozen=True)
 class Fixed:
@@ -36,6 +41,33 @@ class Fixed:
 
     def draw(self, model: Model, epoch: int, seed: int) -> Theta:
         return model.draw(generator_for(seed, "model", 0))
+
+    def member(self, epoch: int) -> int | None:
+        return 0
+
+
+@dataclass(frozen=True)
+class Bank:
+    """A finite pool of freshly initialised models, visited in turns.
+
+    Where the real side is the same batch at every step, its signal is measured once for each
+    model, and a step costs the synthetic side only.
+
+    Args:
+        size: Number of models.
+    """
+
+    size: int = 20
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"size must be at least 1, got {self.size}")
+
+    def draw(self, model: Model, epoch: int, seed: int) -> Theta:
+        return model.draw(generator_for(seed, "model", epoch % self.size))
+
+    def member(self, epoch: int) -> int | None:
+        return epoch % self.size
 
 
 class Learner(Protocol):
@@ -104,19 +136,3 @@ class _AdamLearner:
             gradients = self.signal.measure(tuple(self.adam.leaves), batch)
             self.adam.step([g[0] for g in gradients])
         return tuple(self.adam.leaves)
-
-
-ROLES = ("model", "real", "init", "adjacency", "validation", "export", "teacher")
-
-
-def generator_for(seed: int, role: str, index: int = 0) -> torch.Generator:
-    """An own generator for each role and index, all derived from one seed.
-
-    Deriving by index instead of drawing in sequence makes every epoch a function of its number:
-    a resumed run sees the very numbers an uninterrupted one would have seen.
-    """
-    if role not in ROLES:
-        raise ValueError(f"unknown role {role!r}; known: {', '.join(ROLES)}")
-    # A hash, because torch's CPU generator looks at the lowest 32 bits of a seed only.
-    digest = hashlib.sha256(f"{seed}/{role}/{index}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))

@@ -9,13 +9,17 @@ import torch
 from torch import Tensor
 
 from gcond.matching.batch import Batch
+from gcond.matching.randomness import Draw
 
 State = dict[str, Tensor]
 """The learned tensors of a synthetic set, by name."""
 
 
 class Score(NamedTuple):
-    """How good a synthetic set is on validation data; larger is better, compared in order."""
+    """How good a synthetic set is on validation data; larger is better, compared in order.
+
+    ``accuracy`` is the task's metric, from 0 to 1.
+    """
 
     accuracy: float
     tie: float
@@ -36,8 +40,9 @@ class SyntheticSet(Protocol):
     def scales(self) -> Mapping[str, float]:
         """Natural scale of each part, the unit of relative step sizes."""
 
-    def decode(self) -> Batch:
-        """The set as a model sees it, differentiable by the learned tensors."""
+    def decode(self, draw: Draw) -> Batch:
+        """The set as a model sees it in a step, differentiable by the learned tensors; sets
+        that are relaxed take noise and temperature from the draw."""
 
     def penalty(self, batch: Batch) -> Tensor | None:
         """A regulariser to be added to the objective, or ``None``."""

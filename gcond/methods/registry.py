@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Literal, overload
 
 from gcond import coreset, matching
 from gcond.graph import (
@@ -19,8 +20,18 @@ from gcond.graph import (
     whitening,
 )
 from gcond.graph.outcome import Method
+from gcond.graph.sets import features as set_features
+from gcond.graph.sets import initialise as set_initialise
+from gcond.graph.sets import matchers as set_matchers
+from gcond.graph.sets import method as set_method
+from gcond.graph.sets import models as set_models
+from gcond.graph.sets import selection as set_selection
+from gcond.graph.sets import structure as set_structure
+from gcond.graph.sets import training as set_training
+from gcond.graph.sets import validation as set_validation
+from gcond.graph.sets.outcome import SetMethod
 from gcond.methods import coreset as selectors
-from gcond.methods import graph
+from gcond.methods import graph, sets
 from gcond.spelling import meant
 
 _METHODS: tuple[tuple[Method, str], ...] = (
@@ -36,6 +47,19 @@ _METHODS: tuple[tuple[Method, str], ...] = (
     (selectors.CENTROID, "class-wise k-means of propagated features, no edges"),
 )
 
+_SET_METHODS: tuple[tuple[SetMethod, str], ...] = (
+    (sets.DOSCOND, "one-step gradient matching, features and Bernoulli edges"),
+    (sets.DOSCOND_X, "the same without edges"),
+    (sets.GCOND, "multi-step gradient matching, features and Bernoulli edges"),
+    (sets.GCOND_X, "the same without edges"),
+    (sets.RANDOM, "random training graphs"),
+    (sets.HERDING, "greedy match of class means of pooled propagated features"),
+    (sets.KCENTER, "farthest-first traversal of each class"),
+    (sets.CENTROID, "the graphs nearest class-wise k-means centres"),
+)
+
+Items = Literal["nodes", "graphs"]
+
 TYPES: Mapping[str, type] = {
     kind.__name__: kind
     for kind in (
@@ -48,6 +72,7 @@ TYPES: Mapping[str, type] = {
         coreset.Centroid,
         coreset.Herding,
         coreset.KCenter,
+        coreset.Medoid,
         coreset.Random,
         initialise.BestOf,
         initialise.Noise,
@@ -56,6 +81,7 @@ TYPES: Mapping[str, type] = {
         labels.Taught,
         labels.TrainingLabels,
         matching.AllAtOnce,
+        matching.Bank,
         matching.Best,
         matching.ByClass,
         matching.CosinePerUnit,
@@ -74,6 +100,21 @@ TYPES: Mapping[str, type] = {
         matching.Turns,
         method.GraphMethod,
         selection.Selection,
+        set_features.Categorical,
+        set_features.Free,
+        set_initialise.BestStart,
+        set_initialise.SelectedGraphs,
+        set_method.GraphSetMethod,
+        set_matchers.PooledSGC,
+        set_matchers.SetModule,
+        set_models.PooledGCN,
+        set_selection.SetSelection,
+        set_structure.Bernoulli,
+        set_structure.Continuous,
+        set_structure.Edgeless,
+        set_structure.Unlearned,
+        set_training.SetTraining,
+        set_validation.SetValidator,
         models.GCN,
         models.Module,
         models.PropagatedMLP,
@@ -90,8 +131,16 @@ TYPES: Mapping[str, type] = {
 """Every type that a stored configuration may name."""
 
 
-def get_method(name: str) -> Method:
+@overload
+def get_method(name: str, items: Literal["nodes"] = "nodes") -> Method: ...
+@overload
+def get_method(name: str, items: Literal["graphs"]) -> SetMethod: ...
+def get_method(name: str, items: Items = "nodes") -> Any:
     """The method of that name with our defaults; change it with ``dataclasses.replace``.
+
+    Args:
+        name: One of :func:`list_methods`.
+        items: What it condenses: the nodes of a graph, or sets of graphs.
 
     Raises:
         ValueError: The name is unknown.
@@ -99,13 +148,21 @@ def get_method(name: str) -> Method:
     Example:
         >>> get_method("doscond").name
         'doscond'
+        >>> type(get_method("doscond", "graphs").adjacency).__name__
+        'Bernoulli'
     """
-    known = {found.name: found for found, _ in _METHODS}
+    known = {found.name: found for found, _ in _table(items)}
     if name in known:
         return known[name]
     raise ValueError(f"unknown method {name!r}; {meant(name, known)}known: {', '.join(known)}")
 
 
-def list_methods() -> dict[str, str]:
-    """Names of all methods, each with what it does."""
-    return {found.name: text for found, text in _METHODS}
+def list_methods(items: Items = "nodes") -> dict[str, str]:
+    """Names of all methods for nodes or for sets of graphs, each with what it does."""
+    return {found.name: text for found, text in _table(items)}
+
+
+def _table(items: Items) -> tuple[tuple[Any, str], ...]:
+    if items not in ("nodes", "graphs"):
+        raise ValueError(f"items must be 'nodes' or 'graphs', got {items!r}")
+    return _METHODS if items == "nodes" else _SET_METHODS

@@ -10,6 +10,7 @@ from gcond.plot.drawing import graph
 from gcond.plot.heat import adjacency, matrix
 from gcond.plot.overview import figure
 from gcond.plot.plane import features
+from gcond.plot.sets import graphs
 from gcond.plot.writing import check, save
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "features",
     "figure",
     "graph",
+    "graphs",
     "history",
     "matrix",
     "ratio",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gcond.plot import curves, drawing, heat, plane, style
+from gcond.plot import curves, drawing, heat, plane, sets, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,6 +48,8 @@ def figure(
         >>> small = gcond.condense("digits", num_nodes=20, method="random")
         >>> figure = plot.figure(small, "digits")
     """
+    if condensed.ptr is not None:
+        return sets.graphs(condensed, dataset, class_names=class_names, seed=seed, root=root)
     names = style.names_of(condensed, class_names)
     drawings = _drawings(condensed, dataset, names, seed, root)
     columns = 2 if len(drawings) in (2, 4) else len(drawings)

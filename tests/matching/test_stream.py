@@ -13,7 +13,7 @@ from gcond.matching import (
     TrainOnSynthetic,
     generator_for,
 )
-from gcond.matching.stream import ROLES
+from gcond.matching.randomness import ROLES
 
 MODEL = Linear(4, 3, torch.zeros((), dtype=torch.float64))
 

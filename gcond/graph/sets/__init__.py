@@ -1,0 +1,1 @@
+"""Sets of graphs: tasks, synthetic sets, matching models and training."""

@@ -1,0 +1,184 @@
+"""Matching models of graph sets: what a pooling network sees of real and of synthetic graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softmax
+
+from gcond.graph.sets.network import BlockDiagonal, Padded, gradients, logits_of
+from gcond.graph.sets.packed import Blocks
+from gcond.graph.sets.task import SetTask
+from gcond.matching import Batch, Groups, Model, Signature, Theta, targets
+from gcond.matching.model import uniform
+from gcond.matching.signal import CLOSED_FORMS, Pullback
+
+Pooling = Literal["mean", "sum"]
+Loss = Literal["softmax", "sigmoid"]
+NODES = 16384
+"""Nodes of the real side that are measured together; more would not stay in the cache."""
+
+
+class SetMatcher(Protocol):
+    """A choice of matching model for graph sets."""
+
+    def of(self, in_channels: int, out_channels: int, like: Tensor, loss: Loss) -> Model:
+        """The model for given widths."""
+
+    def view(self, x: Tensor, adj: Tensor | None, mask: Tensor) -> tuple[Tensor, ...]:
+        """Inputs from synthetic graphs: rows ``[G, n, d]``, weights ``[G, n, n]`` (``None``
+        without edges), mask ``[G, n]``; differentiable."""
+
+    def real(self, task: SetTask, graphs: Tensor) -> tuple[Tensor, ...]:
+        """Inputs from the real graphs of the given numbers."""
+
+
+@dataclass(frozen=True)
+class PooledGCN:
+    """Graph convolutions, a readout and a linear head, the model of `"Condensing Graphs via
+    One-Step Gradient Matching" <https://arxiv.org/abs/2206.07746>`_; closed-form gradients.
+
+    Args:
+        num_layers: Number of convolutions, each followed by ReLU.
+        hidden_channels: Their width.
+        pooling: Readout over the nodes of a graph.
+    """
+
+    num_layers: int = 3
+    hidden_channels: int = 128
+    pooling: Pooling = "mean"
+
+    def __post_init__(self) -> None:
+        if self.num_layers < 1:
+            raise ValueError(f"num_layers must be at least 1, got {self.num_layers}")
+        if self.pooling not in ("mean", "sum"):
+            raise ValueError(f"pooling must be 'mean' or 'sum', got {self.pooling!r}")
+
+    def of(self, in_channels: int, out_channels: int, like: Tensor, loss: Loss) -> Model:
+        hidden = [self.hidden_channels] * self.num_layers
+        return PooledConvolutions((in_channels, *hidden, out_channels), like, loss)
+
+    def view(self, x: Tensor, adj: Tensor | None, mask: Tensor) -> tuple[Tensor, ...]:
+        a_hat = normalise(adj, mask, x)
+        return a_hat @ x, a_hat, readout(mask, self.pooling, x.dtype)
+
+    def real(self, task: SetTask, graphs: Tensor) -> tuple[Tensor, ...]:
+        return task.blocks(graphs, self.pooling)
+
+
+def normalise(adj: Tensor | None, mask: Tensor, like: Tensor) -> Tensor:
+    r""":math:`\tilde D^{-1/2} (A + I) \tilde D^{-1/2}` of each graph ``[G, n, n]``."""
+    eye = torch.eye(mask.shape[1], dtype=like.dtype, device=like.device)
+    if adj is None:
+        return eye.expand(len(mask), -1, -1).contiguous()
+    scale = (1 + adj.sum(-1)).rsqrt()
+    return scale[:, :, None] * (adj + eye) * scale[:, None, :]
+
+
+def readout(mask: Tensor, pooling: Pooling, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Weight of each node in the readout ``[G, n]``; padding has none."""
+    weight = mask.to(dtype)
+    return weight / weight.sum(1, keepdim=True) if pooling == "mean" else weight
+
+
+@dataclass(frozen=True)
+class PooledConvolutions:
+    """The network of :mod:`gcond.graph.sets.network` as a function of its parameters.
+
+    Args:
+        widths: Of the input, of each hidden layer, and of the output.
+        like: A tensor whose dtype and device the parameters take.
+        loss: What its logits mean: one class of several, or several labels.
+    """
+
+    widths: tuple[int, ...]
+    like: Tensor
+    loss: Loss = "softmax"
+
+    @property
+    def units(self) -> tuple[int | None, ...]:
+        return (-1, None) * (len(self.widths) - 1)
+
+    def draw(self, generator: torch.Generator) -> Theta:
+        theta: list[Tensor] = []
+        for fan_in, fan_out in zip(self.widths, self.widths[1:], strict=False):
+            theta.append(uniform((fan_in, fan_out), fan_in, generator, self.like))
+            theta.append(uniform((fan_out,), fan_in, generator, self.like))
+        return tuple(theta)
+
+    def __call__(self, theta: Theta, *inputs: Tensor) -> Tensor:
+        x, a_hat, pool = inputs
+        if a_hat.layout == torch.sparse_csr:
+            return logits_of(theta, BlockDiagonal(a_hat, pool), x[None])[0]
+        graphs = Padded(a_hat[None], pool[None])
+        return logits_of(theta, graphs, x.flatten(0, 1)[None])[0]
+
+
+@dataclass(frozen=True)
+class PooledGradient:
+    """Closed-form group gradients of a pooling network, written as a forward expression; its
+    first derivative is the way back."""
+
+    model: PooledConvolutions
+
+    def measure(self, theta: Theta, batch: Batch) -> Signature:
+        with torch.no_grad():
+            if batch.inputs[1].layout == torch.sparse_csr:
+                return self._sparse(theta, batch)
+            return self._padded(theta, batch.inputs, batch)
+
+    def trace(self, theta: Theta, batch: Batch) -> tuple[Signature, Pullback]:
+        leaves = [t.detach().requires_grad_() for t in batch.inputs[:2]]
+        with torch.enable_grad():
+            signature = self._padded(theta, (*leaves, batch.inputs[2]), batch)
+
+        def pullback(cotangent: Signature) -> tuple[Tensor, ...]:
+            found = torch.autograd.grad(signature, leaves, cotangent)
+            return (*found, torch.zeros_like(batch.inputs[2]))
+
+        return tuple(g.detach() for g in signature), pullback
+
+    def _padded(self, theta: Theta, inputs: tuple[Tensor, ...], batch: Batch) -> Signature:
+        gather = batch.groups.gather
+        x, a_hat, pool = (gather(t) for t in inputs)
+        y = targets(batch.y, self.model.widths[-1], x.dtype)
+        residual = self._residual(gather(y), batch.groups.weight)
+        return gradients(theta, Padded(a_hat, pool), x.flatten(1, 2), residual)
+
+    def _sparse(self, theta: Theta, batch: Batch) -> Signature:
+        """Group by group, in pieces; the graphs of a group lie one after the other."""
+        blocks = Blocks(*batch.inputs)
+        y = targets(batch.y, self.model.widths[-1], blocks.x.dtype)
+        groups = []
+        for graphs, weight in _members(batch.groups):
+            first, last = int(graphs[0]), int(graphs[-1]) + 1
+            found: list[Signature] = []
+            for where, part in blocks.part(first, last).pieces(NODES):
+                residual = self._residual(y[first:last][where][None], weight[where][None])
+                net = BlockDiagonal(part.a_hat, part.pool)
+                found.append(gradients(theta, net, part.x[None], residual))
+            groups.append([torch.stack(parts).sum(0) for parts in zip(*found, strict=True)])
+        return tuple(torch.cat(parts) for parts in zip(*groups, strict=True))
+
+    def _residual(self, y: Tensor, weight: Tensor) -> Callable[[Tensor], Tensor]:
+        def residual(logits: Tensor) -> Tensor:
+            if self.model.loss == "softmax":
+                return (softmax(logits, -1) - y) * weight[..., None]
+            # The mean over labels; those not known say nothing.
+            off = torch.where(y.isnan(), 0, torch.sigmoid(logits) - y)
+            return off * weight[..., None] / y.shape[-1]
+
+        return residual
+
+
+def _members(groups: Groups) -> list[tuple[Tensor, Tensor]]:
+    """Rows and weights of each group without its padding."""
+    return [(i[w > 0], w[w > 0]) for i, w in zip(groups.index, groups.weight, strict=True)]
+
+
+_FORM: Callable[[Any], Any] = PooledGradient
+CLOSED_FORMS[PooledConvolutions] = _FORM

@@ -1,0 +1,200 @@
+"""How the edges of synthetic graphs are learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from gcond.matching import Draw, generator_for
+
+
+class Edges(Protocol):
+    """Learned tensors that give weights ``[G, n, n]``, symmetric and without self-loops."""
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """Leaf tensors."""
+
+    def relaxed(self, draw: Draw) -> Tensor | None:
+        """Weights in a step, differentiable; ``None`` without edges."""
+
+    def exported(self, seed: int) -> Tensor | None:
+        """Weights of the result."""
+
+    def penalty(self) -> Tensor | None:
+        """A regulariser, or ``None``."""
+
+
+class SetStructure(Protocol):
+    """A choice of parameterisation."""
+
+    def start(self, adj: Tensor, mask: Tensor) -> Edges:
+        """Edges that begin at the weights ``[G, n, n]`` of real graphs; ``mask`` ``[G, n]``
+        tells nodes from padding."""
+
+
+def _pairs(mask: Tensor) -> Tensor:
+    """1 for pairs of different nodes that exist ``[G, n, n]``."""
+    both = mask[:, :, None] & mask[:, None, :]
+    return (both & ~torch.eye(mask.shape[1], dtype=torch.bool)).float()
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    r"""Independent Bernoulli variables, `"Condensing Graphs via One-Step Gradient Matching"
+    <https://arxiv.org/abs/2206.07746>`_, relaxed to binary concrete ones while they are learned.
+
+    .. math:: A_{ij} = \sigma\big((\Omega_{ij} + \log u - \log(1 - u)) / \tau\big),
+              \quad u = u_{ij} = u_{ji} \sim U(0, 1)
+
+    Args:
+        logit: Start of the logits, positive on the edges of the initial graph, negative elsewhere.
+        warm: Temperature at the start of the run.
+        cold: Temperature at its end; it falls geometrically over the whole run.
+        straight_through: Use the nearest of 0 and 1 in the forward pass.
+        sparsity: Weight of the regulariser ``relu(mean(sigmoid(logits)) - initial density)``.
+        export: Keep edges of probability above one half, or draw them.
+    """
+
+    logit: float = 5.0
+    warm: float = 1.0
+    cold: float = 0.1
+    straight_through: bool = False
+    sparsity: float = 0.1
+    export: Literal["threshold", "sample"] = "threshold"
+
+    def __post_init__(self) -> None:
+        if not (self.warm > 0 and self.cold > 0 and self.logit > 0):
+            raise ValueError(
+                "logit and temperatures must be positive, got "
+                f"logit={self.logit}, warm={self.warm}, cold={self.cold}"
+            )
+
+    def start(self, adj: Tensor, mask: Tensor) -> Edges:
+        logits = torch.where(adj > 0, self.logit, -self.logit).to(adj.dtype)
+        pairs = _pairs(mask).to(adj.dtype)
+        density = float((adj > 0).sum() / pairs.sum().clamp_min(1))
+        return _BernoulliEdges(self, logits.requires_grad_(), pairs, density)
+
+
+@dataclass(frozen=True, eq=False)
+class _BernoulliEdges:
+    choice: Bernoulli
+    logits: Tensor
+    pairs: Tensor
+    density: float
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        return [self.logits]
+
+    def relaxed(self, draw: Draw) -> Tensor | None:
+        choice = self.choice
+        temperature = choice.warm * (choice.cold / choice.warm) ** draw.share
+        noise = logistic(self.logits, draw.generator())
+        adj = torch.sigmoid((self._symmetric() + noise) / temperature) * self.pairs
+        if choice.straight_through:
+            adj = adj + ((adj > 0.5).to(adj.dtype) - adj).detach()
+        return adj
+
+    @torch.no_grad()
+    def exported(self, seed: int) -> Tensor | None:
+        logits = self._symmetric()
+        if self.choice.export == "sample":
+            logits = logits + logistic(logits, generator_for(seed, "export"))
+        return (logits > 0).to(logits.dtype) * self.pairs
+
+    def penalty(self) -> Tensor | None:
+        if not (self.choice.sparsity and self.logits.requires_grad):
+            return None
+        total = self.pairs.sum().clamp_min(1)
+        density = (torch.sigmoid(self.logits) * self.pairs).sum() / total
+        return self.choice.sparsity * torch.relu(density - self.density)
+
+    def _symmetric(self) -> Tensor:
+        return (self.logits + self.logits.mT) / 2
+
+
+def logistic(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Symmetric logistic noise ``[G, n, n]``."""
+    u = torch.rand(like.shape, generator=generator, dtype=like.dtype)
+    u = u.clamp(torch.finfo(like.dtype).tiny, 1 - torch.finfo(like.dtype).eps)
+    upper = torch.triu(u.log() - torch.log1p(-u), 1)
+    return upper + upper.mT
+
+
+@dataclass(frozen=True)
+class Continuous:
+    """Weights between 0 and 1, learned as they are and exported as they are.
+
+    Args:
+        least: Weights below this are left out of the result.
+    """
+
+    least: float = 0.01
+
+    def start(self, adj: Tensor, mask: Tensor) -> Edges:
+        weights = adj.detach().clone().clamp(0.05, 0.95)
+        return _ContinuousEdges(self.least, weights.requires_grad_(), _pairs(mask).to(adj.dtype))
+
+
+@dataclass(frozen=True, eq=False)
+class _ContinuousEdges:
+    least: float
+    weights: Tensor
+    pairs: Tensor
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        return [self.weights]
+
+    def relaxed(self, draw: Draw) -> Tensor | None:
+        return self._symmetric()
+
+    @torch.no_grad()
+    def exported(self, seed: int) -> Tensor | None:
+        adj = self._symmetric()
+        return adj * (adj >= self.least)
+
+    def penalty(self) -> Tensor | None:
+        return None
+
+    def _symmetric(self) -> Tensor:
+        return ((self.weights + self.weights.mT) / 2).clamp(0, 1) * self.pairs
+
+
+@dataclass(frozen=True)
+class Unlearned:
+    """The edges of the initial graphs, as they are."""
+
+    def start(self, adj: Tensor, mask: Tensor) -> Edges:
+        return _Constant(adj)
+
+
+@dataclass(frozen=True)
+class Edgeless:
+    """No edges: each graph is a bag of nodes."""
+
+    def start(self, adj: Tensor, mask: Tensor) -> Edges:
+        return _Constant(None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Constant:
+    adj: Tensor | None
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        return []
+
+    def relaxed(self, draw: Draw) -> Tensor | None:
+        return self.adj
+
+    def exported(self, seed: int) -> Tensor | None:
+        return self.adj
+
+    def penalty(self) -> Tensor | None:
+        return None

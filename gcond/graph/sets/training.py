@@ -1,0 +1,241 @@
+"""Pooling networks trained on sets of graphs: the judge, and the validator inside a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softmax
+
+from gcond.graph.sets.metrics import loss_of, score_of
+from gcond.graph.sets.models import NODES, Pooling, normalise, readout
+from gcond.graph.sets.network import BlockDiagonal, Graphs, Padded, gradients, logits_of
+from gcond.graph.sets.packed import Blocks, Packed
+from gcond.graph.sets.task import Metric, SetTask
+from gcond.graph.task import Split
+from gcond.matching import Theta, targets
+
+PADDED = 2048
+"""Nodes with padding up to which a set is trained on by all seeds as one model; beyond, arithmetic
+outweighs the calls, and padding costs more than it saves."""
+
+
+@dataclass(frozen=True)
+class SetTraining:
+    """How a graph convolutional network with a readout is trained.
+
+    Args:
+        hidden_channels: Width of each convolution.
+        num_layers: Convolutions, each followed by ReLU.
+        pooling: Readout.
+        epochs: Passes over the set.
+        most_steps: Steps of Adam after which training ends, whatever the epoch: a large set
+            would otherwise be trained on for hundreds of times as many steps as a small one.
+        lr: Step size; multiplied by 0.1 at half of the steps, where Adam starts anew.
+        weight_decay: L2 penalty on all parameters, added to the gradient.
+        batch_size: Graphs of a step.
+        checks: Validations, evenly spread over the training, the last one at its end.
+    """
+
+    hidden_channels: int = 128
+    num_layers: int = 3
+    pooling: Pooling = "mean"
+    epochs: int = 200
+    most_steps: int = 1000
+    lr: float = 0.005
+    weight_decay: float = 0.0
+    batch_size: int = 128
+    checks: int = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Graphs to train on.
+
+    Args:
+        graphs: The graphs.
+        encode: Takes their rows to those that models see.
+        y: Class numbers ``[G]`` or several labels ``[G, T]``.
+        num_outputs: Classes, or labels per graph.
+    """
+
+    graphs: Packed
+    encode: Callable[[Tensor], Tensor]
+    y: Tensor
+    num_outputs: int
+
+    def batch(self, numbers: Tensor, pooling: Pooling) -> tuple[Tensor, Graphs, Tensor]:
+        """Rows, graphs and targets of a step."""
+        part = self.graphs.take(numbers)
+        blocks = Blocks.of(part, self.encode(part.x), pooling)
+        y = targets(self.y[numbers], self.num_outputs, torch.float32)
+        return blocks.x[None], BlockDiagonal(blocks.a_hat, blocks.pool), y
+
+    def whole(self, pooling: Pooling) -> tuple[Tensor, Graphs, Tensor]:
+        """The same of all graphs, padded."""
+        x, adj, mask = self.graphs.dense(self.encode(self.graphs.x))
+        a_hat = normalise(adj, mask, x)
+        y = targets(self.y, self.num_outputs, torch.float32)
+        graphs = Padded(a_hat[None], readout(mask, pooling)[None])
+        return (a_hat @ x).flatten(0, 1)[None], graphs, y
+
+    @property
+    def small(self) -> bool:
+        """Whether padding all graphs costs little."""
+        return len(self.graphs) * int(self.graphs.sizes.max()) <= PADDED
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Graphs to test on, prepared once.
+
+    Args:
+        pieces: The graphs in pieces.
+        y: Their labels.
+        metric: What is reported.
+    """
+
+    pieces: tuple[Blocks, ...]
+    y: Tensor
+    metric: Metric
+
+    @staticmethod
+    def of(task: SetTask, split: Split, pooling: Pooling) -> Held:
+        """The graphs of a split."""
+        blocks = task.blocks(task.numbers(split), pooling)
+        pieces = tuple(part for _, part in blocks.pieces(NODES))
+        return Held(pieces, task.labels(split), task.metric)
+
+    @torch.no_grad()
+    def predictions(self, theta: Theta) -> Tensor:
+        """Logits ``[R, G, C]`` of each model."""
+        found = [
+            logits_of(theta, BlockDiagonal(part.a_hat, part.pool), part.x[None])
+            for part in self.pieces
+        ]
+        return torch.cat(found, 1)
+
+    def scores(self, theta: Theta) -> tuple[Tensor, Tensor]:
+        """Metric and loss of each model ``[R]``."""
+        logits = self.predictions(theta)
+        values = [score_of(one, self.y, self.metric) for one in logits]
+        losses = [loss_of(one, self.y) for one in logits]
+        return torch.tensor(values).nan_to_num(0.0), torch.tensor(losses)
+
+
+def initial(in_channels: int, training: SetTraining, outputs: int, seeds: Sequence[int]) -> Theta:
+    """Stacked parameters, one model per seed: Glorot's uniform weights and zero biases, as PyG
+    draws those of ``GCNConv``."""
+    hidden = [training.hidden_channels] * training.num_layers
+    widths = (in_channels, *hidden, outputs)
+    models = []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        theta: list[Tensor] = []
+        for fan_in, fan_out in pairwise(widths):
+            bound = (6 / (fan_in + fan_out)) ** 0.5
+            theta.append((2 * torch.rand(fan_in, fan_out, generator=generator) - 1) * bound)
+            theta.append(torch.zeros(1, fan_out))
+        models.append(theta)
+    return tuple(torch.stack(tensors) for tensors in zip(*models, strict=True))
+
+
+def train(
+    material: Material, seeds: Sequence[int], training: SetTraining, val: Held | None = None
+) -> tuple[Theta, Tensor, Tensor]:
+    """Trains one model per seed; a seed's model does not depend on the others.
+
+    Args:
+        material: What to train on.
+        seeds: One model each.
+        training: Hyper-parameters.
+        val: Validation graphs; each model keeps its best check, ties broken by the loss, or its
+            last step where this is ``None``.
+
+    Returns:
+        Stacked parameters, validation metric ``[R]`` and validation loss ``[R]``.
+    """
+    if material.small and len(material.graphs) <= training.batch_size:
+        return _train(material, seeds, training, val)
+    each = [_train(material, [seed], training, val) for seed in seeds]
+    thetas = [theta for theta, _, _ in each]
+    return (
+        tuple(torch.cat(tensors) for tensors in zip(*thetas, strict=True)),
+        torch.cat([score for _, score, _ in each]),
+        torch.cat([loss for _, _, loss in each]),
+    )
+
+
+def _train(
+    material: Material, seeds: Sequence[int], training: SetTraining, val: Held | None
+) -> tuple[Theta, Tensor, Tensor]:
+    batches = _Batches(material, training, seeds[0])
+    start = initial(batches.width, training, material.num_outputs, seeds)
+    theta = tuple(t.clone() for t in start)
+    best = tuple(t.clone() for t in start)
+    score, loss = torch.full((len(seeds),), -1.0), torch.full((len(seeds),), torch.inf)
+    lr, optimizer = training.lr, _adam(theta, training.lr, training.weight_decay)
+    marks = {round((i + 1) * batches.steps / training.checks) for i in range(training.checks)}
+    for step in range(1, batches.steps + 1):
+        x, graphs, y = batches.next()
+        found = gradients(theta, graphs, x, _residual(y, material.y.dim() == 2))
+        for weight, gradient in zip(theta, found, strict=True):
+            weight.grad = gradient.view_as(weight)
+        optimizer.step()
+        if step == batches.steps // 2:
+            lr = 0.1 * lr
+            optimizer = _adam(theta, lr, training.weight_decay)
+        if val is not None and (step in marks or step == batches.steps):
+            values, losses = val.scores(theta)
+            better = (values > score) | ((values == score) & (losses < loss))
+            score, loss = torch.where(better, values, score), torch.where(better, losses, loss)
+            for kept, now in zip(best, theta, strict=True):
+                kept[better] = now[better]
+    return (theta if val is None else best), score, loss
+
+
+class _Batches:
+    """Batches of a training: the whole set where it is small, else shuffled pieces of it."""
+
+    def __init__(self, material: Material, training: SetTraining, seed: int) -> None:
+        self.material, self.training = material, training
+        n, size = len(material.graphs), training.batch_size
+        self.fixed = None
+        if n <= size:
+            pooling, every = training.pooling, torch.arange(n)
+            small = material.small
+            self.fixed = material.whole(pooling) if small else material.batch(every, pooling)
+        per_epoch = 1 if self.fixed else -(-n // size)
+        self.steps = min(training.epochs * per_epoch, training.most_steps)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.waiting: list[Tensor] = []
+
+    @property
+    def width(self) -> int:
+        return self.material.encode(self.material.graphs.x[:1]).shape[1]
+
+    def next(self) -> tuple[Tensor, Graphs, Tensor]:
+        if self.fixed is not None:
+            return self.fixed
+        if not self.waiting:
+            order = torch.randperm(len(self.material.graphs), generator=self.generator)
+            self.waiting = list(torch.split(order, self.training.batch_size))
+        return self.material.batch(self.waiting.pop(), self.training.pooling)
+
+
+def _residual(y: Tensor, several: bool) -> Callable[[Tensor], Tensor]:
+    """Derivative of the mean cross-entropy of a batch by its logits."""
+
+    def residual(logits: Tensor) -> Tensor:
+        if not several:
+            return (softmax(logits, -1) - y) / len(y)
+        return torch.where(y.isnan(), 0, torch.sigmoid(logits) - y) / y.numel()
+
+    return residual
+
+
+def _adam(theta: Theta, lr: float, weight_decay: float) -> torch.optim.Adam:
+    return torch.optim.Adam(theta, lr, weight_decay=weight_decay, fused=True)

@@ -1,0 +1,47 @@
+"""Every random number of a run as a function of its seed, its role and a number."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+
+ROLES = ("model", "real", "init", "adjacency", "validation", "export", "teacher", "noise")
+
+
+def generator_for(seed: int, role: str, index: int = 0) -> torch.Generator:
+    """An own generator for each role and index, all derived from one seed.
+
+    Deriving by index instead of drawing in sequence makes every epoch a function of its number:
+    a resumed run sees the very numbers an uninterrupted one would have seen.
+    """
+    if role not in ROLES:
+        raise ValueError(f"unknown role {role!r}; known: {', '.join(ROLES)}")
+    # A hash, because torch's CPU generator looks at the lowest 32 bits of a seed only.
+    digest = hashlib.sha256(f"{seed}/{role}/{index}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The matching step that a synthetic set is decoded for: its noise and its place in the run.
+
+    Args:
+        seed: Seed of the run.
+        step: Number of the matching step.
+        steps: Matching steps of the whole run.
+    """
+
+    seed: int
+    step: int
+    steps: int
+
+    @property
+    def share(self) -> float:
+        """How much of the run is over, from 0 to 1; temperatures follow it."""
+        return self.step / max(self.steps, 1)
+
+    def generator(self) -> torch.Generator:
+        """The step's own noise."""
+        return generator_for(self.seed, "noise", self.step)

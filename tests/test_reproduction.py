@@ -6,6 +6,7 @@ import pytest
 
 import gcond
 from gcond.graph.initialise import Noise
+from gcond.matching import Schedule
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +24,14 @@ def test_gcond_on_cora_reaches_the_published_accuracy(real_data):
 
 
 def test_matching_works_from_noise(real_data):
-    method = replace(gcond.get_method("gcond"), init=Noise())
+    usual = gcond.get_method("gcond")
+    # From noise it takes many and large steps; the defaults are for a good start.
+    method = replace(
+        usual,
+        init=Noise(),
+        features=replace(usual.features, lr=0.03),
+        schedule=Schedule(epochs=20, outer_steps=20, inner_steps=15),
+    )
     start = replace(method, schedule=replace(method.schedule, epochs=0))
     before, after = (
         gcond.evaluate(

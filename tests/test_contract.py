@@ -152,7 +152,7 @@ LEARNED = replace(
 
 def test_a_learned_method_that_is_no_better_than_random_nodes_is_found_out():
     idle = replace(LEARNED, init=Noise(), features=Step(1e-9), selection=Last())
-    with pytest.raises(AssertionError, match=r"learned nodes score .* %, random nodes .* %"):
+    with pytest.raises(AssertionError, match=r"learned set scores .* %, a random one .* %"):
         check_method(idle)
 
 

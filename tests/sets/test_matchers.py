@@ -10,7 +10,7 @@ import gcond
 from gcond.graph.sets.matchers import PooledSGC, SetModule
 from gcond.graph.sets.models import PooledGCN
 from gcond.graph.sets.structure import Unlearned
-from gcond.matching import CosinePerUnit, Fixed, FunctionalGradient, Last, Schedule
+from gcond.matching import CosinePerUnit, Fixed, FunctionalGradient, Last, Schedule, Step
 from gcond.testing import example_graphs
 
 
@@ -45,6 +45,7 @@ def test_every_matcher_learns(matcher):
         gcond.get_method("doscond", "graphs"),
         model=matcher,
         stream=Fixed(),
+        features=Step(0.01, relative=True),
         adjacency=Unlearned(),
         schedule=Schedule(8),
         selection=Last(),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gcond.coreset.selectors import JITTER
 from gcond.graph.sets.features import Free, SetFeatures
-from gcond.graph.sets.initialise import SelectedGraphs, SetInitialisation, cut, encoded
+from gcond.graph.sets.initialise import BestStart, SetInitialisation, cut, encoded
 from gcond.graph.sets.models import Loss, PooledGCN, SetMatcher
 from gcond.graph.sets.outcome import SetOutcome
 from gcond.graph.sets.real import RealGraphs
@@ -86,7 +86,7 @@ class GraphSetMethod:
     schedule: Schedule
     adjacency: SetStructure = Bernoulli()  # noqa: RUF009
     node_features: SetFeatures = Free()  # noqa: RUF009
-    init: SetInitialisation = SelectedGraphs()  # noqa: RUF009
+    init: SetInitialisation = BestStart()  # noqa: RUF009
     most_nodes: float = 2.0
     model: SetMatcher = PooledGCN()  # noqa: RUF009
     stream: Stream = Bank()  # noqa: RUF009
@@ -95,8 +95,8 @@ class GraphSetMethod:
     grouping: Grouping = ByClass()  # noqa: RUF009
     distance: Distance = CosinePerUnit()  # noqa: RUF009
     turns: Turns | AllAtOnce = AllAtOnce()  # noqa: RUF009
-    features: Step = Step(0.03, relative=True, anneal=True)  # noqa: RUF009
-    structure: Step = Step(0.1, anneal=True)  # noqa: RUF009
+    features: Step = Step(0.06, relative=True, anneal=True)  # noqa: RUF009
+    structure: Step = Step(0.03, anneal=True)  # noqa: RUF009
     batch_size: int = 1000
     sample_once: bool = True
     validator: SetValidator = SetValidator()  # noqa: RUF009

@@ -1,8 +1,10 @@
 """The command line, in processes of its own where that matters."""
 
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import gcond
 from gcond.cli import main
@@ -76,3 +78,34 @@ def test_a_recipe_brings_the_papers_settings_and_flags_change_them(tmp_path, rea
     method = gcond.Condensed.load(path).method
     assert method.features.lr == 1e-4
     assert method.schedule == Schedule(1, 2, 15)
+
+
+def test_output_that_nobody_reads_to_the_end_is_no_error():
+    code = "import sys, gcond.cli\nsys.exit(gcond.cli.main(['methods', 'gcond']))\n"
+    command = f'{sys.executable} -c "$CODE" | true; echo ${{PIPESTATUS[0]}}'
+    found = subprocess.run(
+        ["bash", "-c", command],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "CODE": code},
+    )
+    assert found.stdout.strip() == "0"
+    assert "Broken pipe" not in found.stderr
+
+
+def test_sets_of_one_method_with_other_settings_go_by_their_files(tmp_path, capsys):
+    paths = [tmp_path / "one.safetensors", tmp_path / "other.safetensors"]
+    method = replace(gcond.get_method("gcond-x"), schedule=Schedule(1))
+    gcond.condense("digits", num_nodes=20, method=method).save(paths[0])
+    other = replace(method, schedule=Schedule(2))
+    gcond.condense("digits", num_nodes=20, method=other).save(paths[1])
+    same = tmp_path / "same.safetensors"
+    gcond.condense("digits", num_nodes=20, method=method, seed=1).save(same)
+    judged = ["--models", "SGC", "--seeds", "1"]
+    assert main(["compare", *map(str, paths), *judged]) == 0
+    shown = capsys.readouterr().out
+    assert "digits, one" in shown
+    assert "digits, other" in shown
+    assert main(["compare", str(paths[0]), str(same), *judged]) == 0
+    assert capsys.readouterr().out.count("digits, gcond-x") == 2

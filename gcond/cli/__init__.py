@@ -7,6 +7,7 @@ Nothing heavy is imported at the top: ``gcond --help`` answers without torch.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 
@@ -49,6 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, TypeError, FileNotFoundError, IsADirectoryError, ImportError) as error:
         complain(str(error))
         return 2
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nothing is left to flush at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ArithmeticError, OSError) as error:
         complain("; ".join([str(error), *getattr(error, "__notes__", [])]))
         return 1

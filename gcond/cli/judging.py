@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gcond.cli.console import File, Files, Style, say, writable
+
+if TYPE_CHECKING:
+    from gcond.condensed import Condensed
 
 
 def evaluate(
@@ -76,8 +81,9 @@ def compare(
         from gcond import plot as plots
 
         plots.check(plot)
+    sets = [gcond.Condensed.load(file) for file in files]
     found = gcond.compare(
-        [gcond.Condensed.load(file) for file in files],
+        sets,
         dataset,
         models=models or tuple(ARCHITECTURES),
         protocol=protocol,
@@ -85,11 +91,21 @@ def compare(
         baselines=("whole",) if whole else (),
         root=root,
         jobs=jobs,
+        names=_told_apart(files, sets),
     )
     if plot is not None:
         plots.save(plots.matrix(found), plot)
     table = found.by_ratio if by_ratio else found.table
     say(found.to_json() if json else table(style))
+
+
+def _told_apart(files: Sequence[Path], sets: Sequence[Condensed]) -> list[str] | None:
+    """Names of the files where sets of one method have other settings, else nothing."""
+    settings: dict[str, Any] = {}
+    for small in sets:
+        if settings.setdefault(small.config["name"], small.config) != small.config:
+            return [file.stem for file in files]
+    return None
 
 
 def fit(

@@ -129,6 +129,7 @@ def compare(
     baselines: Sequence[str] = (),
     root: str | Path | None = None,
     jobs: int = 1,
+    names: Sequence[str] | None = None,
 ) -> Comparison:
     """Judges one or more condensed sets with several architectures under one protocol.
 
@@ -143,6 +144,8 @@ def compare(
         jobs: Processes to share the work between, each on one thread; small models gain little
             from more threads. Sums differ in their last digits from those of ``jobs=1``.
 
+        names: What to call the methods of the sets, where their names do not tell them apart.
+
     Raises:
         ValueError: There is nothing to compare, or as :func:`gcond.evaluate` says.
 
@@ -156,6 +159,8 @@ def compare(
     sets = [condensed] if isinstance(condensed, Condensed) else list(condensed)
     if not sets or not models:
         raise ValueError("there is nothing to compare; give a condensed set and a model")
+    if names is not None and len(names) != len(sets):
+        raise ValueError(f"names must be one for each of {len(sets)} sets, got {len(names)}")
     chosen = get_protocol(protocol)
     models = [named(model) for model in models]
     # All names are looked up, and all data opened, before anything is trained.
@@ -178,7 +183,8 @@ def compare(
     for i, small in enumerate(sets):
         found = cells[i * len(models) : (i + 1) * len(models)]
         told = "" if small.label_source == "training labels" else f" ({small.label_source})"
-        for j, name in enumerate((small.config["name"] + told, *beside[i])):
+        own = small.config["name"] if names is None else names[i]
+        for j, name in enumerate((own + told, *beside[i])):
             rows.append(tuple(each.rows[j] for each in found))
             subjects.append(_subject(small, name, rows[-1][0], learned=j == 0))
     return Comparison(

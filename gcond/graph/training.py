@@ -204,11 +204,21 @@ def _adam(weights: Weights, lr: float, weight_decay: float) -> torch.optim.Adam:
 
 @torch.no_grad()
 def score(view: Receptive, weights: Weights) -> tuple[Tensor, Tensor]:
-    """Accuracy ``[R]`` and mean cross-entropy ``[R]`` on labelled rows."""
-    out = logits(view, weights)
+    """Accuracy ``[R]`` and mean cross-entropy ``[R]`` on labelled rows.
+
+    Model by model: a sparse product reads a row of weights for each non-zero, and one model's
+    weights stay in the cache where those of all do not.
+    """
+    out = torch.cat([logits(view, _one(weights, r)) for r in range(len(weights[1]))])
     hit = (out.argmax(-1) == view.y).double().mean(1)
     nll = -log_softmax(out, -1).gather(-1, view.y.expand(len(out), -1)[..., None])
     return hit, nll.mean((1, 2))
+
+
+def _one(weights: Weights, r: int) -> Weights:
+    """Parameters of one model, stacked as one."""
+    w1, b1, w2, b2 = weights
+    return w1[:, r : r + 1].contiguous(), b1[r : r + 1], w2[r : r + 1], b2[r : r + 1]
 
 
 def _copy(best: Weights, weights: Weights, which: Tensor) -> None:

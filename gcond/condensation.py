@@ -22,7 +22,7 @@ from gcond.graph.sets.method import GraphSetMethod
 from gcond.graph.sets.selection import SetSelection
 from gcond.graph.task import NodeTask
 from gcond.matching import NonFiniteError
-from gcond.methods import Items, get_method
+from gcond.methods import DEFAULT, Items, get_method
 
 if TYPE_CHECKING:
     from gcond.graph.outcome import Method, Outcome
@@ -170,7 +170,7 @@ def condense(
 
 def _method(method: str | Method | SetMethod | None, items: Items) -> Any:
     if method is None or isinstance(method, str):
-        return get_method(method or _DEFAULT[items], items)
+        return get_method(method or DEFAULT[items], items)
     if isinstance(method, _NODE_METHODS if items == "graphs" else _SET_METHODS):
         raise TypeError(
             f"the method {method.name!r} given is not one for {items}; "
@@ -204,7 +204,6 @@ def _check(seed: object, checkpoint: str | Path | None, resume: bool) -> None:
 
 _NODE_METHODS = (GraphMethod, Selection)
 _SET_METHODS = (GraphSetMethod, SetSelection)
-_DEFAULT = {"nodes": "gcond", "graphs": "doscond"}
 
 
 def _unit(

@@ -6,6 +6,8 @@ import path.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -26,6 +28,12 @@ def to_plain(value: Any) -> Plain:
     if callable(value):
         return {"callable": f"{value.__module__}.{value.__qualname__}"}
     raise TypeError(f"cannot describe a {type(value).__name__} as configuration")
+
+
+def digest(value: Any) -> str:
+    """Eight letters of a hash of a value: those of other settings differ."""
+    plain = json.dumps(to_plain(value), sort_keys=True)
+    return hashlib.sha256(plain.encode()).hexdigest()[:8]
 
 
 def types_in(value: Any) -> dict[str, type]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,16 @@ def say(text: str) -> None:
 def say_json(value: Any) -> None:
     """Prints a result for programs."""
     say(json.dumps(value, indent=2))
+
+
+def say_table(found: Mapping[str, str], json: bool) -> None:
+    """Prints names, each with what it is."""
+    if json:
+        say_json(found)
+        return
+    width = max(map(len, found))
+    for name, text in found.items():
+        say(f"{name:{width}}  {text}")
 
 
 def complain(text: str) -> None:

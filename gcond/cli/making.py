@@ -142,12 +142,11 @@ def _recipe(name: str, method: str, dataset: str, num_nodes: int | None) -> Reci
 
 def _named(name: str | None, dataset: str) -> Any:
     """The method of that name for what the dataset holds."""
-    import gcond
     from gcond.datasets import holds_graphs
+    from gcond.methods import DEFAULT, Items, get_method
 
-    if holds_graphs(dataset):
-        return gcond.get_method(name or "doscond", "graphs")
-    return gcond.get_method(name or "gcond")
+    items: Items = "graphs" if holds_graphs(dataset) else "nodes"
+    return get_method(name or DEFAULT[items], items)
 
 
 def _with(method: Any, given: tuple[str, ...]) -> Any:

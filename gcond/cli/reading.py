@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from gcond.cli.console import File, Name, say, say_json
+from gcond.cli.console import File, Name, say, say_json, say_table
 
 
 def show(
@@ -66,7 +66,7 @@ def methods(
     import gcond
 
     if name is None:
-        _table(gcond.list_methods(items), json)
+        say_table(gcond.list_methods(items), json)
         return
     from gcond.methods.settings import settings
 
@@ -88,13 +88,4 @@ def datasets(json: bool = False) -> None:
     """
     import gcond
 
-    _table(gcond.list_datasets(), json)
-
-
-def _table(found: dict[str, str], json: bool) -> None:
-    if json:
-        say_json(found)
-        return
-    width = max(map(len, found))
-    for name, text in found.items():
-        say(f"{name:{width}}  {text}")
+    say_table(gcond.list_datasets(), json)

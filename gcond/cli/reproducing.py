@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gcond.cli.console import Name, say, say_json, writable
+from gcond.cli.console import Name, say, say_table, writable
 
 
 def reproduce(
@@ -31,13 +31,8 @@ def reproduce(
     from gcond import recipes
 
     if name is None:
-        found = {recipe: recipes.load(recipe).published for recipe in recipes.list_recipes()}
-        if json:
-            say_json(found)
-            return
-        width = max(map(len, found))
-        for recipe, published in found.items():
-            say(f"{recipe:{width}}  {published}")
+        names = recipes.list_recipes()
+        say_table({recipe: recipes.load(recipe).published for recipe in names}, json)
         return
     from gcond.reproduction import reproduce as run
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gcond.condensed import Condensed, edges_of
+from gcond.condensed import Condensed, parts_of
 from gcond.datasets import list_datasets
 from gcond.evaluation.fitting import (
     Model,
@@ -95,15 +95,7 @@ def evaluate(
             rows.append(_whole(real, model, chosen, seeds))
             continue
         outcome = seen[name].run(task, counts, seed=condensed.seed)
-        edge_index, edge_weight = edges_of(outcome.adj, outcome.x)
-        other = replace(
-            condensed,
-            x=outcome.x,
-            y=outcome.y,
-            edge_index=edge_index,
-            edge_weight=edge_weight,
-            soft=outcome.soft,
-        )
+        other = replace(condensed, **parts_of(outcome))
         rows.append(_row(name, other, real, model, chosen, seeds))
     return Evaluation(
         dataset=condensed.source.name,

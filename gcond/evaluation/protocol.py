@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 
 from gcond import config
@@ -55,8 +53,7 @@ class Protocol:
     @property
     def digest(self) -> str:
         """Eight letters of a hash of all its settings: equal names with other settings differ."""
-        plain = json.dumps(config.to_plain(self), sort_keys=True)
-        return hashlib.sha256(plain.encode()).hexdigest()[:8]
+        return config.digest(self)
 
 
 GCN_600 = Protocol("gcn-600")

@@ -68,8 +68,7 @@ class PooledNetwork(nn.Module):
 def inputs(material: Material, numbers: Tensor) -> Inputs:
     """The given graphs as a PyG model takes them."""
     part = material.graphs.take(numbers)
-    owner = torch.repeat_interleave(torch.arange(len(part)), part.sizes)
-    return material.encode(part.x), part.edge_index, part.edge_weight, owner
+    return material.encode(part.x), part.edge_index, part.edge_weight, part.owner
 
 
 def call(module: nn.Module, given: Inputs) -> Tensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -45,8 +43,7 @@ class SetProtocol:
     @property
     def digest(self) -> str:
         """Eight letters of a hash of all its settings: equal names with other settings differ."""
-        plain = json.dumps(config.to_plain(self), sort_keys=True)
-        return hashlib.sha256(plain.encode()).hexdigest()[:8]
+        return config.digest(self)
 
 
 POOL_200 = SetProtocol("pool-200")

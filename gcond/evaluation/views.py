@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -83,11 +83,7 @@ class View:
 
 def kept(condensed: Condensed, least: float) -> Condensed:
     """A condensed graph in single precision, without its edges below a weight."""
-    full = condensed.full()
-    if least <= 0:
-        return full
-    keep = full.edge_weight >= least
-    return replace(full, edge_index=full.edge_index[:, keep], edge_weight=full.edge_weight[keep])
+    return (condensed.compact(threshold=least, half=False) if least > 0 else condensed).full()
 
 
 def of_condensed(full: Condensed) -> View:

@@ -116,15 +116,19 @@ def to_tensor(matrix: Matrix, dtype: torch.dtype) -> Tensor:
 
 def to_sparse_tensor(matrix: Matrix, dtype: torch.dtype) -> Tensor:
     """A CSR matrix as a torch CSR tensor."""
+    return csr(
+        torch.as_tensor(matrix.indptr, dtype=torch.int64),
+        torch.as_tensor(matrix.indices, dtype=torch.int64),
+        torch.as_tensor(matrix.data, dtype=dtype),
+        matrix.shape,
+    )
+
+
+def csr(crow: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
+    """A sparse matrix; torch announces once that its CSR tensors may still change."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(
-            torch.as_tensor(matrix.indptr, dtype=torch.int64),
-            torch.as_tensor(matrix.indices, dtype=torch.int64),
-            torch.as_tensor(matrix.data, dtype=dtype),
-            size=matrix.shape,
-            check_invariants=False,
-        )
+        return torch.sparse_csr_tensor(crow, columns, values, shape, check_invariants=False)
 
 
 def normalise_dense(adj: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from gcond.graph.propagation import normalise_dense, propagate, to_sparse_tensor
+from gcond.graph.propagation import normalise_dense, propagate, spread, to_sparse_tensor
 from gcond.graph.task import NodeTask, Split
 
 SPARSE_BELOW = 0.15
@@ -60,22 +60,19 @@ class Receptive:
     @cached_property
     def inner_t(self) -> Tensor:
         """The transpose of ``inner``."""
-        return _transposed(self.inner)
+        return transposed(self.inner)
 
     @cached_property
     def outer_t(self) -> Tensor:
         """The transpose of ``outer``."""
-        return _transposed(self.outer)
+        return transposed(self.outer)
 
 
 def of_split(task: NodeTask, split: Split, hops: Hops = GCN) -> Receptive:
     """The real graph, seen from the nodes of a split."""
     a_hat, x, rows = task.graph(split)
     start = sp.eye_array(a_hat.shape[0], dtype=a_hat.dtype, format="csr")[rows]
-    outer = start
-    for _ in range(hops.after):
-        outer = (1 - hops.alpha) * (outer @ a_hat) + hops.alpha * start
-    outer = sp.csr_array(outer)
+    outer = sp.csr_array(_after(hops, start, a_hat[rows], a_hat))
     reach = np.unique(outer.indices)
     inner = propagate(a_hat, x, hops.before, reach)
     return Receptive(compact(inner), compact(outer[:, reach]), task.labels(split))
@@ -83,18 +80,26 @@ def of_split(task: NodeTask, split: Split, hops: Hops = GCN) -> Receptive:
 
 def of_graph(x: Tensor, adj: Tensor | None, y: Tensor, hops: Hops = GCN) -> Receptive:
     """A synthetic graph, seen from all of its nodes; without edges its matrix is ``I``."""
-    outer = start = torch.eye(len(x), dtype=x.dtype, device=x.device)
+    start = torch.eye(len(x), dtype=x.dtype, device=x.device)
     if adj is None:
         return Receptive(x, start, y)
     a_hat = normalise_dense(adj)
-    for _ in range(hops.before):
-        x = a_hat @ x
-    for _ in range(hops.after):
-        outer = (1 - hops.alpha) * (outer @ a_hat) + hops.alpha * start
-    return Receptive(x, outer, y)
+    inner: Tensor = spread(a_hat, x, hops.before)
+    return Receptive(inner, _after(hops, start, a_hat, a_hat), y)
 
 
-def _transposed(matrix: Tensor) -> Tensor:
+def _after(hops: Hops, start: Any, first: Any, a_hat: Any) -> Any:
+    """Rows of :math:`P_2`, from those of the identity and, to save the first product, those of
+    the propagation."""
+    outer = start
+    for step in range(hops.after):
+        moved = outer @ a_hat if step else first
+        outer = (1 - hops.alpha) * moved + hops.alpha * start if hops.alpha else moved
+    return outer
+
+
+def transposed(matrix: Tensor) -> Tensor:
+    """The transpose, CSR again where the matrix is."""
     if matrix.layout == torch.strided:
         return matrix.T
     with warnings.catch_warnings():

@@ -60,6 +60,9 @@ _SET_METHODS: tuple[tuple[SetMethod, str], ...] = (
 
 Items = Literal["nodes", "graphs"]
 
+DEFAULT: Mapping[Items, str] = {"nodes": "gcond", "graphs": "doscond"}
+"""What a dataset is condensed with where no method is named."""
+
 TYPES: Mapping[str, type] = {
     kind.__name__: kind
     for kind in (

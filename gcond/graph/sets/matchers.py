@@ -78,8 +78,7 @@ class SetModule:
 
     def real(self, task: SetTask, graphs: Tensor) -> tuple[Tensor, ...]:
         part = task.graphs.take(graphs)
-        owner = torch.repeat_interleave(torch.arange(len(part)), part.sizes)
-        return task.encoding(part.x), part.edge_index, part.edge_weight, owner
+        return task.encoding(part.x), part.edge_index, part.edge_weight, part.owner
 
 
 def _without_weights(module: nn.Module, *inputs: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from gcond.graph.propagation import csr
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,11 @@ class Packed:
         """Nodes of each graph ``[G]``."""
         return self.ptr.diff()
 
+    @property
+    def owner(self) -> Tensor:
+        """Graph of each node ``[N]``, PyG's ``batch``."""
+        return torch.repeat_interleave(torch.arange(len(self)), self.sizes)
+
     @cached_property
     def edge_ptr(self) -> Tensor:
         """First edge of each graph, and ``E``: ``[G + 1]``."""
@@ -81,7 +87,7 @@ class Packed:
         """
         x = self.x if rows is None else rows
         sizes, size = self.sizes, int(self.sizes.max())
-        owner = torch.repeat_interleave(torch.arange(len(self)), sizes)
+        owner = self.owner
         place = torch.arange(len(x)) - self.ptr[owner]
         out = x.new_zeros(len(self), size, x.shape[1])
         out[owner, place] = x
@@ -170,13 +176,6 @@ def _band(matrix: Tensor, first: int, last: int, shift: int, width: int) -> Tens
     return csr(
         crow - s, matrix.col_indices()[s:e] - shift, matrix.values()[s:e], (last - first, width)
     )
-
-
-def csr(crow: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
-    """A sparse matrix; torch announces once that its CSR tensors may still change."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(crow, columns, values, shape, check_invariants=False)
 
 
 def operator(graphs: Packed) -> Tensor:

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from gcond.graph.propagation import to_sparse_tensor, to_tensor
-from gcond.graph.receptive import SPARSE_BELOW
+from gcond.graph.receptive import compact, transposed
 from gcond.graph.task import NodeTask
 from gcond.graph.teachers.teacher import Distributions
 from gcond.matching import generator_for
@@ -141,15 +140,8 @@ class _Fixed:
     """A constant matrix that multiplies from the left, sparse where that pays."""
 
     def __init__(self, matrix: Any) -> None:
-        import scipy.sparse as sp
-
-        sparse = sp.issparse(matrix)
-        if sparse and matrix.nnz < SPARSE_BELOW * matrix.shape[0] * matrix.shape[1]:
-            self.matrix = to_sparse_tensor(matrix, torch.float32)
-            self.transposed = to_sparse_tensor(matrix.T.tocsr(), torch.float32)
-        else:
-            self.matrix = to_tensor(matrix, torch.float32)
-            self.transposed = self.matrix.T
+        self.matrix = compact(matrix)
+        self.transposed = transposed(self.matrix)
 
     def __call__(self, columns: Tensor) -> Tensor:
         out: Tensor = _Product.apply(columns, self.matrix, self.transposed)  # type: ignore[no-untyped-call]

@@ -58,7 +58,8 @@ class ConvNet:
 
     Args:
         width: Channels of each block.
-        depth: Number of blocks.
+        depth: Number of blocks, by default as many as leave a map of at least 4 x 4 pixels, as in
+            the papers: 3 for images of 28 or 32 pixels, 4 for 64, 5 for 128; 1 for 8.
         norm: Normalisation. Instance normalisation is group normalisation with a group for each
             channel; ``"group"`` has four groups.
         pooling: Halves the side after each block.
@@ -66,22 +67,24 @@ class ConvNet:
     """
 
     width: int = 128
-    depth: int = 3
+    depth: int | None = None
     norm: Norm = "instance"
     pooling: Pooling = "avg"
     activation: Activation = "relu"
 
     def features(self, shape: Shape) -> nn.Module:
         channels, height, width = _widened(shape)
-        least = 2**self.depth
+        fitting = max(1, int(math.log2(max(1, min(height, width)))) - 2)
+        depth = fitting if self.depth is None else self.depth
+        least = 2**depth
         if self.pooling != "none" and min(height, width) < least:
             raise ValueError(
-                f"a ConvNet of depth {self.depth} halves the side {self.depth} times and needs "
+                f"a ConvNet of depth {depth} halves the side {depth} times and needs "
                 f"images of at least {least} x {least} pixels, got {shape[1]} x {shape[2]}; "
                 f"choose a depth of at most {int(math.log2(min(height, width)))}"
             )
         layers: list[nn.Module] = []
-        for block in range(self.depth):
+        for block in range(depth):
             layers.append(nn.Conv2d(channels, self.width, 3, padding=1 if block else _pad(shape)))
             channels = self.width
             layers += _norm(self.norm, (channels, height, width))
@@ -280,6 +283,10 @@ class NetworkModel:
     @property
     def units(self) -> tuple[int | None, ...]:
         return tuple(None if p.dim() < 2 else -p.dim() for p in self.module.parameters())
+
+    @property
+    def itemwise(self) -> bool:
+        return True
 
     def draw(self, generator: torch.Generator) -> Theta:
         return drawn(self.module, generator, self.like)

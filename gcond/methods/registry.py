@@ -30,8 +30,10 @@ from gcond.graph.sets import structure as set_structure
 from gcond.graph.sets import training as set_training
 from gcond.graph.sets import validation as set_validation
 from gcond.graph.sets.outcome import SetMethod
+from gcond.image import selection as image_selection
+from gcond.image.outcome import ImageCondenser
 from gcond.methods import coreset as selectors
-from gcond.methods import graph, sets
+from gcond.methods import graph, images, sets
 from gcond.spelling import meant
 
 _METHODS: tuple[tuple[Method, str], ...] = (
@@ -58,9 +60,16 @@ _SET_METHODS: tuple[tuple[SetMethod, str], ...] = (
     (sets.CENTROID, "the graphs nearest class-wise k-means centres"),
 )
 
-Items = Literal["nodes", "graphs"]
+_IMAGE_METHODS: tuple[tuple[ImageCondenser, str], ...] = (
+    (images.RANDOM, "random training images"),
+    (images.HERDING, "greedy match of class means"),
+    (images.KCENTER, "farthest-first traversal of each class"),
+    (images.CENTROID, "class-wise k-means of pixels"),
+)
 
-DEFAULT: Mapping[Items, str] = {"nodes": "gcond", "graphs": "doscond"}
+Items = Literal["nodes", "graphs", "images"]
+
+DEFAULT: Mapping[Items, str] = {"nodes": "gcond", "graphs": "doscond", "images": "dsa"}
 """What a dataset is condensed with where no method is named."""
 
 TYPES: Mapping[str, type] = {
@@ -103,6 +112,7 @@ TYPES: Mapping[str, type] = {
         matching.Turns,
         method.GraphMethod,
         selection.Selection,
+        image_selection.ImageSelection,
         set_features.Categorical,
         set_features.Free,
         set_initialise.BestStart,
@@ -138,12 +148,16 @@ TYPES: Mapping[str, type] = {
 def get_method(name: str, items: Literal["nodes"] = "nodes") -> Method: ...
 @overload
 def get_method(name: str, items: Literal["graphs"]) -> SetMethod: ...
+@overload
+def get_method(name: str, items: Literal["images"]) -> ImageCondenser: ...
+@overload
+def get_method(name: str, items: Items) -> Any: ...
 def get_method(name: str, items: Items = "nodes") -> Any:
     """The method of that name with our defaults; change it with ``dataclasses.replace``.
 
     Args:
         name: One of :func:`list_methods`.
-        items: What it condenses: the nodes of a graph, or sets of graphs.
+        items: What it condenses: the nodes of a graph, sets of graphs, or images.
 
     Raises:
         ValueError: The name is unknown.
@@ -161,11 +175,18 @@ def get_method(name: str, items: Items = "nodes") -> Any:
 
 
 def list_methods(items: Items = "nodes") -> dict[str, str]:
-    """Names of all methods for nodes or for sets of graphs, each with what it does."""
+    """Names of all methods for nodes, for sets of graphs or for images, each with what it does."""
     return {found.name: text for found, text in _table(items)}
 
 
 def _table(items: Items) -> tuple[tuple[Any, str], ...]:
-    if items not in ("nodes", "graphs"):
-        raise ValueError(f"items must be 'nodes' or 'graphs', got {items!r}")
-    return _METHODS if items == "nodes" else _SET_METHODS
+    if items not in _TABLES:
+        raise ValueError(f"items must be {' or '.join(map(repr, _TABLES))}, got {items!r}")
+    return _TABLES[items]
+
+
+_TABLES: Mapping[Items, tuple[tuple[Any, str], ...]] = {
+    "nodes": _METHODS,
+    "graphs": _SET_METHODS,
+    "images": _IMAGE_METHODS,
+}

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from gcond.coreset import Centroid, Random, Selector
-from gcond.coreset.selectors import JITTER, Picked
+from gcond.coreset.selectors import JITTER
+from gcond.image.selection import selected
 from gcond.image.task import ImageTask
 from gcond.matching import generator_for
 from gcond.matching.ranges import at_least
@@ -41,18 +42,9 @@ class SelectedImages:
 
     selector: Selector = Random()  # noqa: RUF009 - frozen
 
-    def pick(self, task: ImageTask, counts: Tensor, seed: int) -> Picked:
-        """The selection, with positions among the training images."""
-        return self.selector.pick(task.embeddings, task.labels("train"), counts, seed)
-
     def images(self, task: ImageTask, counts: Tensor, seed: int) -> Tensor:
-        picked = self.pick(task, counts, seed)
-        if picked.rows is None:
-            raise ValueError(
-                f"{self.selector} makes means of items; images need one that chooses them, such "
-                "as Medoid(), or MeanImages() as the start"
-            )
-        return _apart(task.images(task.numbers("train")[picked.rows]), picked.rows, seed)
+        numbers = selected(task, self.selector, counts, seed)
+        return _apart(task.images(numbers), numbers, seed)
 
 
 @dataclass(frozen=True)

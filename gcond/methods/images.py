@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gcond.coreset import Herding, KCenter, Medoid, Random
+from gcond.coreset import Centroid, Herding, KCenter, Random
 from gcond.image.augmentation import Siamese
 from gcond.image.initialise import NoiseImages, SelectedImages
 from gcond.image.method import ImageMethod
@@ -69,7 +69,7 @@ DD = replace(
     rates=LearnedRates(),
 )
 
-RANDOM = ImageSelection("random", SelectedImages(Random()))
-HERDING = ImageSelection("herding", SelectedImages(Herding()))
-KCENTER = ImageSelection("k-center", SelectedImages(KCenter()))
-CENTROID = ImageSelection("centroid", SelectedImages(Medoid()))
+RANDOM = ImageSelection("random", Random())
+HERDING = ImageSelection("herding", Herding())
+KCENTER = ImageSelection("k-center", KCenter())
+CENTROID = ImageSelection("centroid", Centroid(), "pixels")

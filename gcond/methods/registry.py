@@ -77,7 +77,7 @@ _IMAGE_METHODS: tuple[tuple[ImageCondenser, str], ...] = (
     (images.RANDOM, "random training images"),
     (images.HERDING, "greedy match of class means"),
     (images.KCENTER, "farthest-first traversal of each class"),
-    (images.CENTROID, "the images nearest class-wise k-means centres"),
+    (images.CENTROID, "class-wise k-means of pixels"),
 )
 
 Items = Literal["nodes", "graphs", "images"]

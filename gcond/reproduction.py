@@ -13,9 +13,9 @@ from typing import Any
 from gcond import recipes
 from gcond.condensation import condense
 from gcond.condensed import versions
-from gcond.datasets import as_task, list_datasets
-from gcond.evaluation import Protocol, evaluate, get_protocol
-from gcond.graph.task import NodeTask
+from gcond.datasets import as_image_task, as_task, list_datasets
+from gcond.evaluation import ImageProtocol, Protocol, evaluate, get_protocol
+from gcond.evaluation.images import get_image_protocol
 from gcond.matching import Observer
 
 
@@ -112,12 +112,13 @@ def reproduce(
             raise ValueError(f"{what} must be at least 1, got {value}")
     task = _opened(recipe, dataset, root)
     protocol = protocol_of(recipe)
+    size: dict[str, Any] = {f"num_{recipe.items}": recipe.num_nodes}
     test, validation, seconds, steps = [], [], [], []
     for seed in range(seeds):
         began = time.perf_counter()
         small = condense(
             task,
-            num_nodes=recipe.num_nodes,
+            **size,
             method=recipe.method,
             seed=seed,
             progress=progress,
@@ -145,8 +146,10 @@ def reproduce(
     )
 
 
-def protocol_of(recipe: recipes.Recipe) -> Protocol:
-    """``gcn-600`` with what the paper's evaluation changes in it."""
+def protocol_of(recipe: recipes.Recipe) -> Protocol | ImageProtocol:
+    """``gcn-600`` with what the paper's evaluation changes in it; for images the paper's own."""
+    if recipe.items == "images":
+        return get_image_protocol(recipe.protocol)
     usual = get_protocol("gcn-600")
     if not recipe.training:
         return usual
@@ -155,13 +158,16 @@ def protocol_of(recipe: recipes.Recipe) -> Protocol:
     return replace(usual, name=f"gcn-600, {recipe.dataset}", training=training)
 
 
-def _opened(recipe: recipes.Recipe, dataset: Any, root: str | Path | None) -> NodeTask:
+def _opened(recipe: recipes.Recipe, dataset: Any, root: str | Path | None) -> Any:
     if dataset is None and recipe.dataset not in list_datasets():
         raise ValueError(
             f"{recipe.dataset} cannot be opened by name; in Python, give it as "
             f"gcond.reproduce({recipe.name!r}, dataset) with a PyG dataset that has train_mask, "
             "val_mask and test_mask"
         )
+    if recipe.items == "images":
+        data = recipe.dataset if dataset is None else dataset
+        return as_image_task(data, root=root, normalize=recipe.normalize)
     return as_task(
         recipe.dataset if dataset is None else dataset,
         root=root,

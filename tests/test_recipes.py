@@ -14,7 +14,9 @@ from gcond.datasets import list_datasets
 from gcond.graph.adjacency import PairwiseMLP
 from gcond.graph.labels import TrainingLabels
 from gcond.graph.method import GraphMethod
-from gcond.matching import Last, Schedule
+from gcond.image.method import ImageMethod
+from gcond.image.networks import ConvNet, LeNet
+from gcond.matching import Last, Schedule, Step
 from gcond.reproduction import protocol_of
 from gcond.testing import example_graph
 
@@ -29,7 +31,32 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize("name", recipes.list_recipes())
+OF_NODES = [n for n in recipes.list_recipes() if recipes.load(n).items == "nodes"]
+OF_IMAGES = [n for n in recipes.list_recipes() if recipes.load(n).items == "images"]
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_every_row_on_images_is_sound(name):
+    recipe = recipes.load(name)
+    method = recipe.method
+    assert name == f"{method.name}/{recipe.dataset}-{recipe.num_nodes}"
+    assert recipe.dataset in list_datasets()
+    assert isinstance(method, ImageMethod)
+    assert not method.pixels.relative
+    per_class = recipe.num_nodes // 10
+    loops = {1: (1, 0), 10: (10, 50), 50: (50, 10)}[per_class]
+    if method.name in ("dc", "dsa", "dcc"):
+        assert (method.schedule.outer_steps, method.schedule.inner_steps) == loops
+        assert method.pixels == Step(0.1, momentum=0.5)
+    if method.name in ("dsa", "dm"):
+        assert ("flip" in method.augmentation.strategy) == (recipe.dataset != "mnist")
+    assert method.network in (ConvNet(128, depth=3), LeNet())
+    assert protocol_of(recipe).name in ("dc-300", "dsa-1000", "dd-steps")
+    assert recipe.verified or "unverified" in recipe.published or recipe.reported is None
+    assert recipes.find(name.split("/")[0], recipe.dataset, recipe.num_nodes) == recipe
+
+
+@pytest.mark.parametrize("name", OF_NODES)
 def test_every_row_is_sound(name):
     recipe = recipes.load(name)
     assert recipe.name == name
@@ -61,8 +88,19 @@ def test_every_row_is_sound(name):
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.name)
 def test_a_file_has_no_word_that_nothing_reads(file):
     content = tomllib.loads(file.read_text())
-    assert content.keys() <= {"title", "url", "method", "settings", "differs", "group", "row"}
-    words = {"dataset", "num_nodes", "normalize", "setting", "training", "note", "settings"}
+    assert content.keys() <= {
+        *("title", "url", "method", "settings", "differs", "group", "row", "items", "protocol")
+    }
+    words = {
+        "dataset",
+        "num_nodes",
+        "num_images",
+        "normalize",
+        "setting",
+        "training",
+        "note",
+        "settings",
+    }
     for group in content["group"].values():
         assert group.keys() <= words
     for row in content["row"]:
@@ -70,7 +108,7 @@ def test_a_file_has_no_word_that_nothing_reads(file):
         assert row.get("group") is None or row["group"] in content["group"]
     names = [row["name"] for row in content["row"]]
     assert len(set(names)) == len(names)
-    assert content["method"] in gcond.list_methods()
+    assert content["method"] in gcond.list_methods(content.get("items", "nodes"))
 
 
 def test_the_published_schedule_of_gcond_is_there():
@@ -86,9 +124,12 @@ def test_the_published_schedule_of_gcond_is_there():
     ("call", "message"),
     [
         (lambda: recipes.load("gcond/cora-71"), "did you mean 'gcond/cora-70'"),
-        (lambda: recipes.load("nonsense"), "known: doscond/cora-70"),
+        (lambda: recipes.load("nonsense"), "known: dc/mnist-10"),
         (lambda: recipes.find("gcond", "cora", 71), "there are: cora 35, cora 70"),
-        (lambda: recipes.find("centroid", "cora", 70), "there are some for doscond, gcond"),
+        (
+            lambda: recipes.find("centroid", "cora", 70),
+            "there are some for dc, dcc, dd, dm",
+        ),
         (lambda: gcond.reproduce("gcond/reddit-76"), "reddit cannot be opened by name"),
         (lambda: gcond.reproduce("gcond/cora-70", seeds=0), "seeds must be at least 1, got 0"),
     ],

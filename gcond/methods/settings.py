@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from gcond.graph.outcome import Method
 from gcond.methods.registry import TYPES
 from gcond.spelling import meant
 
@@ -47,7 +46,7 @@ def settings(value: Any, prefix: str = "") -> Iterator[Setting]:
         yield from settings(held, f"{path}.")
 
 
-def with_settings(method: Method, given: Mapping[str, str]) -> Method:
+def with_settings(method: Any, given: Mapping[str, str]) -> Any:
     """A method with some of its settings replaced, whatever their order.
 
     Args:
@@ -69,8 +68,7 @@ def with_settings(method: Method, given: Mapping[str, str]) -> Method:
     changed: Any = method
     for path in by_depth:
         changed = _with(changed, path.replace("-", "_").split("."), given[path], path)
-    found: Method = changed
-    return found
+    return changed
 
 
 def _with(value: Any, path: list[str], text: str, whole: str) -> Any:

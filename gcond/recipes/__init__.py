@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from gcond.methods import get_method
+from gcond.methods import Items, get_method
 from gcond.methods.settings import with_settings
 from gcond.spelling import meant
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gcond.graph.outcome import Method
     from gcond.graph.preprocess import Normalisation
     from gcond.graph.task import Setting
+    from gcond.image.outcome import ImageCondenser
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Recipe:
         name: ``"gcond/cora-70"``.
         method: The method with the paper's settings.
         dataset: Name of the dataset; some cannot be opened by name, see :func:`reproduce`.
-        num_nodes: Synthetic nodes.
+        num_nodes: Synthetic nodes, or images.
         setting: ``"transductive"`` or ``"inductive"``.
         normalize: Preprocessing of the features.
         training: What the paper's evaluation changes in the protocol ``gcn-600``.
@@ -41,10 +42,12 @@ class Recipe:
         paper: Title of the paper.
         url: Where it is.
         notes: What differs from the paper, or is not known of it.
+        items: What is condensed.
+        protocol: The paper's evaluation, where it has a name of its own.
     """
 
     name: str
-    method: Method
+    method: Method | ImageCondenser
     dataset: str
     num_nodes: int
     setting: Setting
@@ -57,6 +60,8 @@ class Recipe:
     paper: str
     url: str
     notes: tuple[str, ...] = ()
+    items: Items = "nodes"
+    protocol: str | None = None
 
     @property
     def published(self) -> str:
@@ -100,7 +105,7 @@ def find(method: str, dataset: str, num_nodes: int) -> Recipe:
         'gcond/citeseer-60'
     """
     rows = _papers().get(method, {})
-    there = {(_joined(method, row)["dataset"], rows[row]["num_nodes"]): row for row in rows}
+    there = {(_joined(method, row)["dataset"], _size(rows[row])): row for row in rows}
     if (dataset.lower(), num_nodes) in there:
         return load(f"{method}/{there[dataset.lower(), num_nodes]}")
     if not rows:
@@ -110,8 +115,7 @@ def find(method: str, dataset: str, num_nodes: int) -> Recipe:
         )
     sizes = ", ".join(f"{name} {n}" for name, n in there)
     raise ValueError(
-        f"there is no recipe of {method!r} for {dataset!r} with {num_nodes} nodes; there are: "
-        f"{sizes}"
+        f"there is no recipe of {method!r} for {dataset!r} of size {num_nodes}; there are: {sizes}"
     )
 
 
@@ -144,15 +148,16 @@ def _joined(paper: str, row: str) -> dict[str, Any]:
 
 def _recipe(paper: str, name: str) -> Recipe:
     content, row = _files()[paper], _joined(paper, name)
+    items = content.get("items", "nodes")
     reported = row["reported"]
     notes = [each["text"] for each in content.get("differs", ())]
     return Recipe(
         name=f"{paper}/{name}",
-        method=with_settings(get_method(content["method"]), row["settings"]),
+        method=with_settings(get_method(content["method"], items), row["settings"]),
         dataset=row["dataset"],
-        num_nodes=row["num_nodes"],
-        setting=row["setting"],
-        normalize=row["normalize"],
+        num_nodes=_size(row),
+        setting=row.get("setting", "transductive"),
+        normalize=row.get("normalize", "auto"),
         training=dict(row.get("training", {})),
         reported=reported[0] if reported else None,
         spread=reported[1] if len(reported) > 1 else None,
@@ -161,4 +166,10 @@ def _recipe(paper: str, name: str) -> Recipe:
         paper=content["title"],
         url=content["url"],
         notes=(*notes, *([row["note"]] if "note" in row else ())),
+        items=items,
+        protocol=content.get("protocol"),
     )
+
+
+def _size(row: dict[str, Any]) -> int:
+    return int(row.get("num_nodes") or row["num_images"])

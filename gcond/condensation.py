@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from gcond import budget, config
-from gcond.callbacks import Checkpoint, ProgressBar, in_terminal
+from gcond.callbacks import Checkpoint, Estimate, ProgressBar, in_terminal
 from gcond.condensed import Condensed, History, Source, parts_of, versions
 from gcond.condensed.checkpoint import read as read_checkpoint
 from gcond.condensed.container import beside
@@ -130,7 +130,7 @@ def condense(
     )
     even = balanced or per_class is not None
     counts = budget.allocate(total, task.train_counts, balanced=even)
-    watching = list(observers)
+    watching = [*observers, Estimate()]
     if in_terminal() if progress is None else progress:
         watching.append(ProgressBar())
     begun = None

@@ -9,7 +9,7 @@ from gcond.matching.adam import Adam
 from gcond.matching.batch import Batch
 from gcond.matching.model import Model, Theta
 from gcond.matching.randomness import generator_for
-from gcond.matching.ranges import positive
+from gcond.matching.ranges import at_least, positive
 from gcond.matching.signal import Gradients, Signal
 
 
@@ -60,8 +60,7 @@ class Bank:
     size: int = 20
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise ValueError(f"size must be at least 1, got {self.size}")
+        at_least(1, size=self.size)
 
     def draw(self, model: Model, epoch: int, seed: int) -> Theta:
         return model.draw(generator_for(seed, "model", epoch % self.size))

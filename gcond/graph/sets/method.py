@@ -29,6 +29,7 @@ from gcond.matching import (
     Distance,
     Gradients,
     Grouping,
+    Kind,
     Last,
     NonFiniteError,
     Observer,
@@ -92,7 +93,7 @@ class GraphSetMethod:
     model: SetMatcher = PooledGCN()  # noqa: RUF009
     stream: Stream = Bank()  # noqa: RUF009
     advance: Advance = TrainOnSynthetic()  # noqa: RUF009
-    signal: Gradients = Gradients()  # noqa: RUF009
+    signal: Kind = Gradients()  # noqa: RUF009
     grouping: Grouping = ByClass()  # noqa: RUF009
     distance: Distance = CosinePerUnit()  # noqa: RUF009
     turns: Turns | AllAtOnce = AllAtOnce()  # noqa: RUF009

@@ -13,7 +13,7 @@ from torch.nn.functional import softmax
 from gcond.graph.sets.network import BlockDiagonal, Padded, gradients, logits_of
 from gcond.graph.sets.packed import Blocks
 from gcond.graph.sets.task import SetTask
-from gcond.matching import Batch, Groups, Model, Signature, Theta, targets
+from gcond.matching import Batch, Model, Signature, Theta, targets
 from gcond.matching.model import uniform
 from gcond.matching.ranges import at_least, known
 from gcond.matching.signal import CLOSED_FORMS, Pullback
@@ -154,7 +154,7 @@ class PooledGradient:
         blocks = Blocks(*batch.inputs)
         y = targets(batch.y, self.model.widths[-1], blocks.x.dtype)
         groups = []
-        for graphs, weight in _members(batch.groups):
+        for graphs, weight in batch.groups.members():
             first, last = int(graphs[0]), int(graphs[-1]) + 1
             found: list[Signature] = []
             for where, part in blocks.part(first, last).pieces(NODES):
@@ -173,11 +173,6 @@ class PooledGradient:
             return off * weight[..., None] / y.shape[-1]
 
         return residual
-
-
-def _members(groups: Groups) -> list[tuple[Tensor, Tensor]]:
-    """Rows and weights of each group without its padding."""
-    return [(i[w > 0], w[w > 0]) for i, w in zip(groups.index, groups.weight, strict=True)]
 
 
 _FORM: Callable[[Any], Any] = PooledGradient

@@ -25,6 +25,7 @@ from gcond.matching import NonFiniteError
 from gcond.methods import DEFAULT, Items, get_method
 
 if TYPE_CHECKING:
+    from gcond.graph.large.memory import Memory
     from gcond.graph.outcome import Method, Outcome
     from gcond.graph.preprocess import Normalisation
     from gcond.graph.sets.outcome import SetMethod, SetOutcome
@@ -49,6 +50,7 @@ def condense(
     normalize: Normalisation | Literal["one-hot"] = "auto",
     split: int = 0,
     root: str | Path | None = None,
+    memory: Memory = None,
     progress: bool | None = None,
     observers: Sequence[Observer] = (),
     checkpoint: str | Path | None = None,
@@ -62,10 +64,11 @@ def condense(
 
     Args:
         dataset: A name (``"cora"``), a PyG ``Dataset`` with one graph, a PyG ``Data`` with
-            ``x, edge_index, y`` and masks, a networkx graph with such attributes, or
-            :class:`gcond.NodeData` from arrays. For tasks on graphs: a name
-            (``"ogbg-molhiv"``), a PyG ``Dataset`` or a list of several graphs with labels, or a
-            :class:`gcond.GraphSet`. It is not changed.
+            ``x, edge_index, y`` and masks, a networkx graph with such attributes,
+            :class:`gcond.NodeData` from arrays, or the folder of a graph on disk
+            (:class:`gcond.graph.store.Store`), which need not fit in memory. For tasks on graphs:
+            a name (``"ogbg-molhiv"``), a PyG ``Dataset`` or a list of several graphs with labels,
+            or a :class:`gcond.GraphSet`. It is not changed.
         ratio: Synthetic nodes / nodes of the graph (of the training graph when inductive), or
             synthetic graphs / training graphs; ``max(C, floor(ratio * N + 0.5))`` of them. The
             default size is ``ratio=0.01``.
@@ -86,6 +89,8 @@ def condense(
         split: Column of the masks, where the data brings several splits; for sets of graphs
             without a split, the seed of ours.
         root: Folder of the datasets, for names; then ``$GCOND_ROOT``, then PyG's home.
+        memory: Most memory of the process while it propagates a graph that is kept on disk:
+            bytes, or a text such as ``"4GB"``; by default half of the machine's.
         progress: Show a progress bar; by default in a terminal.
         observers: Called at the start and after every epoch of a learned method.
         checkpoint: A file that an interrupted run can be continued from. It is written when the
@@ -119,7 +124,9 @@ def condense(
         task = as_set_task(dataset, root=root, normalize=normalize, split=split)
     else:
         kind = cast("Normalisation", normalize)
-        task = as_task(dataset, root=root, setting=setting, normalize=kind, split=split)
+        task = as_task(
+            dataset, root=root, setting=setting, normalize=kind, split=split, memory=memory
+        )
     unit, size = _unit(task, num_nodes, num_graphs, per_class)
     total = budget.size_of(
         task.num_items,

@@ -117,7 +117,7 @@ class Store:
         """
         folder = Path(folder)
         meta = _meta(folder)
-        arrays = {part: _mapped(folder, part, meta["arrays"][part]) for part in PARTS}
+        arrays = {part: mapped(folder, part, meta["arrays"][part]) for part in PARTS}
         _check_pointers(folder, arrays["indptr"], len(arrays["indices"]))
         return Store(
             folder=folder,
@@ -201,7 +201,7 @@ class StoreWriter:
             )
         self._partial = self.folder.with_name(f".{self.folder.name}.partial-{os.getpid()}")
         index = np.int32 if num_nodes < 2**31 else np.int64
-        self._files: dict[Part, _Growing] = {}
+        self._files: dict[Part, Growing] = {}
         self._shapes: dict[Part, tuple[Any, tuple[int, ...]]] = {
             "indptr": (np.int64, ()),
             "indices": (index, ()),
@@ -215,7 +215,7 @@ class StoreWriter:
         self._partial.mkdir(parents=True)
         for part, (dtype, tail) in self._shapes.items():
             path = self._partial / f"{part}.npy"
-            self._files[part] = _Growing(path, np.dtype(dtype), tail)
+            self._files[part] = Growing(path, np.dtype(dtype), tail)
         self._files["indptr"].add(np.zeros(1))
         return self
 
@@ -271,7 +271,7 @@ class StoreWriter:
         trace: TracebackType | None,
     ) -> None:
         try:
-            arrays = {part: file.close() for part, file in self._files.items()}
+            arrays = {part: sealed(file) for part, file in self._files.items()}
             if kind is None:
                 self._finish(arrays)
         finally:
@@ -292,10 +292,7 @@ class StoreWriter:
             "num_features": arrays["x"]["shape"][1],
             "num_classes": self.num_classes,
             "about": self.about,
-            "arrays": {
-                part: facts | {"spots": _spots(self._partial / f"{part}.npy")}
-                for part, facts in arrays.items()
-            },
+            "arrays": dict(arrays),
         }
         text = json.dumps(meta | {"digest": _digest(meta)}, indent=1, sort_keys=True)
         (self._partial / META).write_text(text + "\n")
@@ -306,7 +303,7 @@ class StoreWriter:
         shutil.rmtree(old, ignore_errors=True)
 
 
-class _Growing:
+class Growing:
     """A ``.npy`` file whose first dimension is known when it is closed."""
 
     def __init__(self, path: Path, dtype: Any, tail: tuple[int, ...]) -> None:
@@ -358,6 +355,11 @@ class _Growing:
         }
 
 
+def sealed(file: Growing) -> dict[str, Any]:
+    """Closes an array; what there is to know about it, for :func:`mapped` to compare."""
+    return file.close() | {"spots": spots(file.path)}
+
+
 def _digest(meta: dict[str, Any]) -> str:
     """Hash of a store by what ``meta.json`` says, which has a hash of every array."""
     return hashlib.sha256(json.dumps(meta, sort_keys=True).encode()).hexdigest()
@@ -382,7 +384,7 @@ def _meta(folder: Path) -> dict[str, Any]:
     return {**meta, "digest": claimed}
 
 
-def _mapped(folder: Path, part: Part, facts: dict[str, Any]) -> Array:
+def mapped(folder: Path, part: str, facts: dict[str, Any]) -> Array:
     """One array, after a look at its size, type and some of its content."""
     path = folder / f"{part}.npy"
     if not path.is_file():
@@ -401,7 +403,7 @@ def _mapped(folder: Path, part: Part, facts: dict[str, Any]) -> Array:
             f"is {array.dtype} {list(array.shape)} instead of "
             f"{np.dtype(facts['dtype'])} {facts['shape']}",
         )
-    if _spots(path) != facts["spots"]:
+    if spots(path) != facts["spots"]:
         raise _damaged(folder, part, "is not the array that was written")
     return array
 
@@ -434,7 +436,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def _spots(path: Path) -> str:
+def spots(path: Path) -> str:
     """Hash of :data:`SPOTS` blocks from the first to the last; small arrays are hashed whole."""
     found = hashlib.sha256()
     size = path.stat().st_size

@@ -45,6 +45,9 @@ class Whitened:
         if not self.strength > 0:
             raise ValueError(f"strength must be positive, got {self.strength}")
 
+    def affordable(self, task: NodeTask) -> bool:
+        return task.disk is None and self.init.affordable(task)
+
     def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
     ) -> Start:

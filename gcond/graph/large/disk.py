@@ -130,8 +130,8 @@ class OnDisk:
 
     @cached_property
     def edges(self) -> Edges:
-        """The adjacency, to be read piece by piece."""
-        return Edges.of(self.store)
+        """The adjacency that a split sees, to be read piece by piece."""
+        return Edges.of(self.store, self.setting == "inductive")
 
     @cached_property
     def feature_scale(self) -> float:

@@ -47,15 +47,18 @@ class Edges:
     Args:
         indptr: Where each node's neighbours begin ``[N + 1]``.
         indices: The neighbours, on disk.
+        split: Number of each node's split ``[N]``, where only edges within one count.
     """
 
     indptr: Array
     indices: File
+    split: Array | None = None
 
     @staticmethod
-    def of(store: Store) -> Edges:
-        """Those of a store."""
-        return Edges(store.indptr, File.of(store.indices))
+    def of(store: Store, within: bool = False) -> Edges:
+        """Those of a store, all or those within its splits."""
+        split = np.asarray(store.split) if within else None
+        return Edges(store.indptr, File.of(store.indices), split)
 
     @property
     def num_nodes(self) -> int:
@@ -64,6 +67,11 @@ class Edges:
     def scale(self) -> Array:
         r"""The symmetric normalisation with self-loops, :math:`(\deg_i + 1)^{-1/2}` as float32."""
         out = np.empty(self.num_nodes, np.float32)
+        if self.split is not None:
+            for piece in self.pieces(None, 1 << 22, self.num_nodes):
+                degree = np.diff(np.append(piece.ptr.numpy(), len(piece.indices)))
+                out[piece.rows] = 1 / np.sqrt(degree.astype(np.float64) + 1)
+            return out
         for start, stop in _ranges(self.num_nodes, 1 << 20):
             degree = np.diff(self.indptr[start : stop + 1])
             out[start:stop] = 1 / np.sqrt(degree.astype(np.float64) + 1)
@@ -119,6 +127,11 @@ class Edges:
             if not kept.all():
                 indices = indices[np.repeat(kept, degree)]
                 degree, rows = degree[kept], rows[kept]
+        if self.split is not None:
+            own = np.repeat(self.split[rows], degree)
+            same = (own == self.split[indices]) & (own >= 0)
+            ends = np.concatenate([[0], np.cumsum(same)])[np.append(0, np.cumsum(degree))]
+            indices, degree = indices[same], np.diff(ends)
         first = (np.cumsum(degree) - degree).astype(indices.dtype)
         return Piece(rows, torch.from_numpy(first), torch.from_numpy(indices))
 
@@ -138,18 +151,13 @@ def neighbour_sums(piece: Piece, u: Tensor) -> Tensor:
 
 def within_splits(store: Store, journal: Journal, edges: int) -> None:
     """Writes the graphs that the nodes of each split induce, all in one."""
-    split = np.asarray(store.split)
     counts = journal.array("indptr", np.dtype(np.int64), ())
     kept = journal.array("indices", store.indices.dtype, ())
     counts.add(np.zeros(1, np.int64))
-    for piece in Edges.of(store).pieces(None, edges, store.num_nodes):
-        found = piece.indices.numpy()
-        ends = np.append(piece.ptr.numpy(), len(found))
-        own = split[np.repeat(piece.rows, np.diff(ends))]
-        same = (own == split[found]) & (own >= 0)
-        total = np.concatenate([[0], np.cumsum(same)])
-        counts.add(kept.length + total[ends[1:]])
-        kept.add(found[same])
+    for piece in Edges.of(store, within=True).pieces(None, edges, store.num_nodes):
+        ends = np.append(piece.ptr.numpy(), len(piece.indices))[1:].astype(np.int64)
+        counts.add(kept.length + ends)
+        kept.add(piece.indices.numpy())
     journal.finish(indptr=counts, indices=kept)
 
 

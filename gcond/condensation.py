@@ -21,6 +21,7 @@ from gcond.methods import DEFAULT, get_method, list_methods
 
 if TYPE_CHECKING:
     from gcond.datasets import AnyTask
+    from gcond.graph.large.memory import Memory
     from gcond.graph.outcome import Method
     from gcond.graph.preprocess import Normalisation
     from gcond.graph.sets.outcome import SetMethod
@@ -46,6 +47,7 @@ def condense(
     normalize: Normalisation | Literal["one-hot"] = "auto",
     split: int = 0,
     root: str | Path | None = None,
+    memory: Memory = None,
     progress: bool | None = None,
     observers: Sequence[Observer] = (),
     checkpoint: str | Path | None = None,
@@ -59,12 +61,13 @@ def condense(
 
     Args:
         dataset: A name (``"cora"``), a PyG ``Dataset`` with one graph, a PyG ``Data`` with
-            ``x, edge_index, y`` and masks, a networkx graph with such attributes, or
-            :class:`gcond.NodeData` from arrays. For tasks on graphs: a name
-            (``"ogbg-molhiv"``), a PyG ``Dataset`` or a list of several graphs with labels, or a
-            :class:`gcond.GraphSet`. For images: a name (``"fashion-mnist"``), a pair of tensors
-            ``(x, y)``, a ``Dataset`` of tensors or of torchvision, a pair of such for training and
-            testing, or a :class:`gcond.ImageSet`. It is not changed.
+            ``x, edge_index, y`` and masks, a networkx graph with such attributes,
+            :class:`gcond.NodeData` from arrays, or the folder of a graph on disk
+            (:class:`gcond.graph.store.Store`), which need not fit in memory. For tasks on graphs:
+            a name (``"ogbg-molhiv"``), a PyG ``Dataset`` or a list of several graphs with labels,
+            or a :class:`gcond.GraphSet`. For images: a name (``"fashion-mnist"``), a pair of
+            tensors ``(x, y)``, a ``Dataset`` of tensors or of torchvision, a pair of such for
+            training and testing, or a :class:`gcond.ImageSet`. It is not changed.
         ratio: Synthetic nodes / nodes of the graph (of the training graph when inductive), or
             synthetic graphs or images / those for training; ``max(C, floor(ratio * N + 0.5))``
             of them. The default size is ``ratio=0.01``.
@@ -88,6 +91,8 @@ def condense(
         split: Column of the masks, where the data brings several splits; for sets of graphs or
             images without a split, the seed of ours.
         root: Folder of the datasets, for names; then ``$GCOND_ROOT``, then PyG's home.
+        memory: Most memory of the process while it propagates a graph that is kept on disk:
+            bytes, or a text such as ``"4GB"``; by default half of the machine's.
         progress: Show a progress bar; by default in a terminal.
         observers: Called at the start and after every epoch of a learned method.
         checkpoint: A file that an interrupted run can be continued from. It is written when the
@@ -117,7 +122,7 @@ def condense(
     kind = kind_of(dataset)
     chosen = _method(method, kind)
     _check(seed, checkpoint, resume)
-    task = kind.open(dataset, Opening(root, setting, normalize, split))
+    task = kind.open(dataset, Opening(root, setting, normalize, split, memory))
     sizes = {"num_nodes": num_nodes, "num_graphs": num_graphs, "num_images": num_images}
     size = _size(task, kind, sizes, per_class)
     total = budget.size_of(

@@ -13,7 +13,11 @@ import scipy.sparse as sp
 from gcond.datasets.named import list_datasets, load_dataset
 from gcond.datasets.named_sets import list_sets
 from gcond.datasets.node_data import NodeData
+from gcond.graph.large.disk import OnDisk
+from gcond.graph.large.fitting import fitted
+from gcond.graph.large.memory import Memory, in_bytes
 from gcond.graph.preprocess import Normalisation, Preprocess, fit
+from gcond.graph.store import Store, is_store
 from gcond.graph.task import NodeTask, Setting, Split
 
 ROWS = 4096
@@ -27,17 +31,21 @@ def as_task(
     setting: Setting = "transductive",
     normalize: Normalisation | Preprocess = "auto",
     split: int = 0,
+    memory: Memory = None,
 ) -> NodeTask:
     """Turns whatever describes a graph with labelled nodes into a task; nothing is changed.
 
     Args:
-        dataset: A name, a PyG ``Dataset`` with one graph, a PyG ``Data``, a networkx graph, or
-            a :class:`NodeData`. The split of a ``NodeData`` was chosen when it was made.
+        dataset: A name, a PyG ``Dataset`` with one graph, a PyG ``Data``, a networkx graph, a
+            :class:`NodeData`, or a :class:`gcond.graph.store.Store` or its folder. The split of a
+            ``NodeData`` was chosen when it was made.
         root: Folder of the datasets, for names.
         setting: ``"transductive"`` or ``"inductive"``.
         normalize: Preprocessing of the features, see :func:`gcond.graph.preprocess.fit`; a fitted
             one is applied as it is.
         split: Column of the masks, where a dataset brings several splits.
+        memory: Most memory of the process while it propagates a graph that is kept on disk;
+            bytes, a text such as ``"4GB"``, by default half of the machine's.
 
     Raises:
         TypeError: The dataset is of a kind that is not known.
@@ -47,7 +55,10 @@ def as_task(
         return dataset
     if setting not in ("transductive", "inductive"):
         raise ValueError(f"setting must be 'transductive' or 'inductive', got {setting!r}")
-    data = _node_data(dataset, root, split)
+    limit = in_bytes(memory)
+    data = _data(dataset, root, split)
+    if isinstance(data, Store):
+        return _on_disk(data, setting, normalize, limit)
     index: dict[Split, Any] = {
         "train": np.flatnonzero(data.masks["train"]),
         "val": np.flatnonzero(data.masks["val"]),
@@ -71,14 +82,47 @@ def as_task(
     )
 
 
-def _node_data(dataset: Any, root: str | Path | None, split: int) -> NodeData:
-    """Whatever was given, as arrays."""
+def _on_disk(
+    store: Store, setting: Setting, normalize: Normalisation | Preprocess, memory: int
+) -> NodeTask:
+    """A task whose features stay where they are."""
+    index: dict[Split, Any] = {"train": store.rows("train"), "val": store.rows("val")}
+    index["test"] = store.rows("test")
+    labelled = np.concatenate(list(index.values()))
+    if (store.y[labelled] < 0).any():
+        raise ValueError(f"{store.name} has nodes in a split that have no label")
+    counts = np.bincount(store.y[index["train"]], minlength=store.num_classes)
+    if not counts.all():
+        raise ValueError(
+            f"{store.name} has no training nodes of the classes {np.flatnonzero(counts == 0)}; "
+            "every class needs one"
+        )
+    disk = OnDisk(store, fitted(normalize, store), setting, memory)
+    return NodeTask(
+        name=store.name,
+        x=disk,
+        adj=None,
+        y=store.y,
+        index=index,
+        num_classes=store.num_classes,
+        setting=setting,
+        preprocess=disk.preprocess,
+        fingerprint=store.digest,
+        label_names=tuple(range(store.num_classes)),
+    )
+
+
+def _data(dataset: Any, root: str | Path | None, split: int) -> NodeData | Store:
+    """Whatever was given, as arrays in memory or on disk."""
     from torch_geometric.data import Data, Dataset
 
-    if isinstance(dataset, NodeData):
+    if isinstance(dataset, NodeData | Store):
         return dataset
+    if isinstance(dataset, Path) or (isinstance(dataset, str) and is_store(dataset)):
+        return Store.open(dataset)
     if isinstance(dataset, str) and dataset.lower() not in list_sets():
-        return NodeData.from_pyg(load_dataset(dataset, root), split=split)
+        found = load_dataset(dataset, root)
+        return found if isinstance(found, Store) else NodeData.from_pyg(found, split=split)
     if isinstance(dataset, nx.Graph):
         return NodeData.from_networkx(dataset, split=split)
     if isinstance(dataset, Data):
@@ -96,7 +140,7 @@ def _node_data(dataset: Any, root: str | Path | None, split: int) -> NodeData:
     raise TypeError(
         f"cannot condense a {type(dataset).__name__}; give a name ({', '.join(list_datasets())}), "
         "a PyG Dataset with one graph, a PyG Data with x, edge_index, y and masks, a networkx "
-        "graph, or gcond.NodeData.from_arrays(...)"
+        "graph, gcond.NodeData.from_arrays(...), or the folder of a graph on disk"
     )
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gcond.condensed import Condensed, parts_of
 from gcond.datasets import list_datasets
+from gcond.evaluation import large
 from gcond.evaluation.fitting import (
     Model,
     accuracy,
@@ -26,6 +27,7 @@ from gcond.evaluation.result import Evaluation, Row
 from gcond.evaluation.sets import SetProtocol, evaluate_set
 from gcond.evaluation.views import Real, View, kept, of_condensed
 from gcond.graph import receptive
+from gcond.graph.large.memory import Memory
 from gcond.graph.receptive import Receptive
 from gcond.graph.task import NodeTask, Split
 from gcond.graph.training import score, train
@@ -45,11 +47,16 @@ def evaluate(
     seeds: int = 5,
     baselines: Sequence[str] = BASELINES,
     root: str | Path | None = None,
+    memory: Memory = None,
 ) -> Evaluation:
     """Trains fresh models on a condensed graph and tests them on the real one.
 
     Models named ``"GCN"`` are trained for all seeds at once; a seed's accuracy does not depend
     on how many are trained beside it. Test nodes are looked at once, by the kept epoch.
+
+    On a graph that is kept on disk GCN and SGC are judged, epochs are chosen on propagated
+    validation rows (the protocol's name says so: ``"gcn-600-rows"``), and the whole graph is
+    stood for by softmax regression on all propagated training rows, ``"whole (SGC)"``.
 
     Args:
         condensed: The set to judge.
@@ -61,6 +68,7 @@ def evaluate(
         baselines: Rows beside the condensed one: names of methods that select nodes, condensed
             to the same classes with the same seed, and ``"whole"``.
         root: Folder of the datasets, for names.
+        memory: As for :func:`gcond.condense`.
 
     Raises:
         ValueError: The dataset is not the one that was condensed, or a name is unknown.
@@ -85,8 +93,10 @@ def evaluate(
             root=root,
         )
     chosen, model = get_protocol(protocol or "gcn-600"), named(model)
-    real = dataset if isinstance(dataset, Real) else Real(opened(condensed, dataset, root))
+    real = dataset if isinstance(dataset, Real) else Real(opened(condensed, dataset, root, memory))
     task = real.task
+    if task.disk is not None:
+        large.refuse(model, task)
     counts = torch.bincount(condensed.y.long(), minlength=condensed.num_classes)
     seen = {name: get_method(name) for name in baselines if name != "whole"}
     rows = [_row("condensed", condensed, real, model, chosen, seeds)]
@@ -101,7 +111,7 @@ def evaluate(
         dataset=condensed.source.name,
         method=condensed.config["name"],
         model=name_of(model),
-        protocol=chosen.name,
+        protocol=chosen.name if task.disk is None else f"{chosen.name}-rows",
         selected_step=condensed.history.selected_step,
         rows=tuple(rows),
         protocol_digest=chosen.digest,
@@ -110,7 +120,9 @@ def evaluate(
     )
 
 
-def opened(condensed: Condensed, dataset: Any, root: str | Path | None) -> NodeTask:
+def opened(
+    condensed: Condensed, dataset: Any, root: str | Path | None, memory: Memory = None
+) -> NodeTask:
     """The task that a set was condensed from, by default opened by the name it had."""
     data = condensed.source.name if dataset is None else dataset
     if dataset is None and data not in list_datasets():
@@ -118,7 +130,7 @@ def opened(condensed: Condensed, dataset: Any, root: str | Path | None) -> NodeT
             f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
             "give the graph as dataset="
         )
-    return source_of(condensed, data, root)
+    return source_of(condensed, data, root, memory)
 
 
 def name_of(model: Model) -> str:
@@ -131,7 +143,10 @@ def _row(
 ) -> Row:
     began = time.perf_counter()
     full = kept(condensed, protocol.min_edge_weight)
-    if model == "GCN":
+    if real.task.disk is not None:
+        assert isinstance(model, str)
+        test, val = large.condensed_row(full, real.task, model, protocol, range(seeds))
+    elif model == "GCN":
         view = receptive.of_graph(full.x, full.adjacency, full.targets)
         test, val = _together(view, real.task, protocol, seeds)
     else:
@@ -142,13 +157,15 @@ def _row(
 
 def _whole(real: Real, model: Model, protocol: Protocol, seeds: int) -> Row:
     began = time.perf_counter()
-    task = real.task
-    if model == "GCN":
+    task, name = real.task, "whole"
+    if task.disk is not None:
+        (test, val), name = large.whole_row(task, range(seeds)), "whole (SGC)"
+    elif model == "GCN":
         test, val = _together(receptive.of_split(task, "train"), task, protocol, seeds)
     else:
         test, val = _one_by_one(real.train, real, model, protocol, seeds)
     seconds = time.perf_counter() - began
-    return Row("whole", test, val, task.num_nodes, task.nbytes, seconds)
+    return Row(name, test, val, task.num_nodes, task.nbytes, seconds)
 
 
 def _together(

@@ -77,7 +77,12 @@ def fit(kind: Normalisation | Preprocess, x: Any, train: Any) -> Preprocess:
 
 
 def _lengthening(rows: Any) -> float:
-    """The number that gives rows a root mean square norm of at least :data:`SHORTEST`."""
     data = rows.data if sp.issparse(rows) else rows
-    norm = float(np.sqrt(np.square(data, dtype=np.float64).sum() / max(rows.shape[0], 1)))
+    return lengthening(float(np.square(data, dtype=np.float64).sum()), rows.shape[0])
+
+
+def lengthening(squares: float, rows: int) -> float:
+    """The number that gives so many rows, whose entries' squares have this sum, a root mean
+    square norm of at least :data:`SHORTEST`."""
+    norm = float(np.sqrt(squares / max(rows, 1)))
     return SHORTEST / norm if 0 < norm < SHORTEST else 1.0

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from gcond.graph.large import reading
 from gcond.graph.propagation import to_tensor
 from gcond.graph.task import NodeTask, Split
 
@@ -31,7 +32,8 @@ class Rows:
     """Independent rows: features of the training nodes, propagated when they are first asked for.
 
     Args:
-        propagated: Gives them, an ndarray or a CSR matrix.
+        propagated: Gives them: an ndarray, a CSR matrix, or rows on disk, which are read into
+            memory where they fit and batch by batch else.
     """
 
     propagated: Callable[[], Any]
@@ -47,6 +49,8 @@ class Rows:
 
     @cached_property
     def _dense(self) -> Tensor | None:
+        if isinstance(self.z, reading.Rows) and not self.z.fits:
+            return None
         big = self.z.shape[0] * self.z.shape[1] * 4 > DENSE_BYTES
         if sp.issparse(self.z) and big:
             return None

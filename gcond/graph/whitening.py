@@ -46,6 +46,9 @@ class Whitened:
         positive(strength=self.strength)
         at_least(0, num_layers=self.num_layers)
 
+    def affordable(self, task: NodeTask) -> bool:
+        return task.disk is None and self.init.affordable(task)
+
     def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
     ) -> Start:

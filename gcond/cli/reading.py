@@ -16,12 +16,13 @@ def show(
     root: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Print what a condensed graph is, and draw it.
+    """Print what a condensed set is, and draw it.
 
     Args:
         file: A file written by `gcond condense --out`.
         plot: Picture to write: .png, .pdf or .svg.
-        dataset: The data it was condensed from, for a panel of real beside synthetic features.
+        dataset: The data it was condensed from, for a panel of real beside synthetic features, or
+            of images before they were learned.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
         json: Print it as JSON.
     """
@@ -54,13 +55,13 @@ def cite(file: File, /) -> None:
 
 
 def methods(
-    name: Name = None, /, items: Literal["nodes", "graphs"] = "nodes", json: bool = False
+    name: Name = None, /, items: Literal["nodes", "graphs", "images"] = "nodes", json: bool = False
 ) -> None:
     """List the methods, or the settings of one.
 
     Args:
         name: A method whose settings are wanted; `gcond condense` takes each as a flag.
-        items: What the method condenses: the nodes of a graph, or sets of graphs.
+        items: What the method condenses: the nodes of a graph, sets of graphs, or images.
         json: Print it as JSON.
     """
     import gcond

@@ -21,7 +21,8 @@ from gcond.graph.selection import Selection
 from gcond.graph.sets.method import GraphSetMethod
 from gcond.graph.sets.selection import SetSelection
 from gcond.graph.task import NodeTask
-from gcond.matching import NonFiniteError
+from gcond.matching import LostRankError, NonFiniteError
+from gcond.matching.distributed import join
 from gcond.methods import DEFAULT, Items, get_method
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ def condense(
 
     Main arguments are ``dataset``, one size, and ``method``; the others need no attention for
     most purposes.
+
+    Started by ``torchrun``, the processes share the run: each matches at models and real batches of
+    its own, and their derivatives are averaged. All of them return the result.
 
     Args:
         dataset: A name (``"cora"``), a PyG ``Dataset`` with one graph, a PyG ``Data`` with
@@ -109,6 +113,8 @@ def condense(
         NonFiniteError: The objective became infinite or undefined. ``error.kept`` is the last
             good state as a :class:`Condensed`; with a checkpoint it is saved beside it as
             ``NAME.last-good.safetensors``.
+        LostRankError: Another process of the run is gone; the checkpoint continues with any
+            number of them.
 
     Example:
         >>> import gcond
@@ -116,9 +122,9 @@ def condense(
         >>> small.num_nodes
         18
     """
-    graphs = holds_graphs(dataset)
+    team, graphs = join(), holds_graphs(dataset)
     chosen = _method(method, "graphs" if graphs else "nodes")
-    _check(seed, checkpoint, resume)
+    _check(seed, checkpoint, resume, new=team.leads and not resume)
     task: NodeTask | SetTask
     if graphs:
         task = as_set_task(dataset, root=root, normalize=normalize, split=split)
@@ -141,11 +147,11 @@ def condense(
     watching = list(observers)
     if in_terminal() if progress is None else progress:
         watching.append(ProgressBar())
-    begun = None
+    begun = keeper = None
     if checkpoint is not None:
         path, key = Path(checkpoint), _key(task, chosen, seed, counts)
-        begun = _begun(path, key, resume)
-        watching.append(Checkpoint(path, key))
+        begun, keeper = _begun(path, key, resume), Checkpoint(path, key)
+        watching.append(keeper)
     log.info(
         "%s: %d -> %d %s (%s), %s, cpu",
         task.name,
@@ -164,6 +170,10 @@ def condense(
         outcome = chosen.run(
             task, torch.tensor(counts), seed=seed, observers=watching, progress=begun
         )
+    except LostRankError:
+        if keeper is not None:
+            keeper.flush()
+        raise
     except NonFiniteError as error:
         if error.kept is not None:
             error.kept = result(error.kept)
@@ -191,7 +201,7 @@ def _method(method: str | Method | SetMethod | None, items: Items) -> Any:
     return method
 
 
-def _check(seed: object, checkpoint: str | Path | None, resume: bool) -> None:
+def _check(seed: object, checkpoint: str | Path | None, resume: bool, new: bool) -> None:
     if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
         raise ValueError(f"seed must be a whole number of at most 64 bits, got {seed!r}")
     if checkpoint is None:
@@ -203,7 +213,7 @@ def _check(seed: object, checkpoint: str | Path | None, resume: bool) -> None:
         raise FileNotFoundError(f"the folder {path.parent} of checkpoint= does not exist")
     if path.is_dir():
         raise ValueError(f"checkpoint={str(path)!r} is a folder; name a file in it")
-    if path.exists() and not resume:
+    if path.exists() and new:
         raise ValueError(
             f"{path} holds a run already; continue it with resume (--resume), or delete the file"
         )

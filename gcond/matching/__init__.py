@@ -14,6 +14,7 @@ from gcond.matching.distance import (
     Signature,
     SquaredL2,
 )
+from gcond.matching.distributed import LostRankError, Team
 from gcond.matching.grouping import ByClass, Grouping, Together
 from gcond.matching.loop import match
 from gcond.matching.model import MLP, Functional, Linear, Model, Theta
@@ -64,6 +65,7 @@ __all__ = [
     "Groups",
     "Last",
     "Linear",
+    "LostRankError",
     "Model",
     "Moment",
     "NonFiniteError",
@@ -84,6 +86,7 @@ __all__ = [
     "SyntheticSet",
     "Targets",
     "Task",
+    "Team",
     "Theta",
     "Together",
     "TrainOnReal",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gcond.condensation import condense
     from gcond.condensed import Condensed
-    from gcond.datasets import GraphSet, NodeData, list_datasets, load_dataset
+    from gcond.datasets import GraphSet, ImageSet, NodeData, list_datasets, load_dataset
     from gcond.evaluation import Comparison, Evaluation, Search, compare, evaluate, fit, search
     from gcond.methods import get_method, list_methods
     from gcond.reproduction import Reproduction, reproduce
@@ -26,6 +26,7 @@ _HOMES = {
     "fit": "gcond.evaluation",
     "get_method": "gcond.methods",
     "GraphSet": "gcond.datasets",
+    "ImageSet": "gcond.datasets",
     "list_datasets": "gcond.datasets",
     "list_methods": "gcond.methods",
     "load_dataset": "gcond.datasets",
@@ -41,6 +42,7 @@ __all__ = [
     "Condensed",
     "Evaluation",
     "GraphSet",
+    "ImageSet",
     "NodeData",
     "Reproduction",
     "Search",

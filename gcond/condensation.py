@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -15,23 +15,19 @@ from gcond.callbacks import Checkpoint, ProgressBar, in_terminal
 from gcond.condensed import Condensed, History, Source, parts_of, versions
 from gcond.condensed.checkpoint import read as read_checkpoint
 from gcond.condensed.container import beside
-from gcond.datasets import as_set_task, as_task, holds_graphs
-from gcond.graph.method import GraphMethod
-from gcond.graph.selection import Selection
-from gcond.graph.sets.method import GraphSetMethod
-from gcond.graph.sets.selection import SetSelection
-from gcond.graph.task import NodeTask
+from gcond.datasets import KINDS, Kind, Opening, kind_of
 from gcond.matching import LostRankError, NonFiniteError
 from gcond.matching.distributed import join
-from gcond.methods import DEFAULT, Items, get_method
+from gcond.methods import DEFAULT, get_method, list_methods
 
 if TYPE_CHECKING:
+    from gcond.datasets import AnyTask
     from gcond.graph.large.memory import Memory
-    from gcond.graph.outcome import Method, Outcome
+    from gcond.graph.outcome import Method
     from gcond.graph.preprocess import Normalisation
-    from gcond.graph.sets.outcome import SetMethod, SetOutcome
-    from gcond.graph.sets.task import SetTask
+    from gcond.graph.sets.outcome import SetMethod
     from gcond.graph.task import Setting
+    from gcond.image.outcome import ImageCondenser
     from gcond.matching import Observer, Progress
 
 log = logging.getLogger("gcond")
@@ -43,8 +39,9 @@ def condense(
     *,
     num_nodes: int | None = None,
     num_graphs: int | None = None,
+    num_images: int | None = None,
     per_class: int | None = None,
-    method: str | Method | SetMethod | None = None,
+    method: str | Method | SetMethod | ImageCondenser | None = None,
     seed: int = 0,
     balanced: bool = False,
     setting: Setting = "transductive",
@@ -57,8 +54,8 @@ def condense(
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> Condensed:
-    r"""Learns a small synthetic graph, or a few of them, such that a GNN trained on it performs
-    like one trained on the whole.
+    r"""Learns a small synthetic graph, a few of them, or a few images, such that a network trained
+    on them performs like one trained on the whole.
 
     Main arguments are ``dataset``, one size, and ``method``; the others need no attention for
     most purposes.
@@ -72,15 +69,18 @@ def condense(
             :class:`gcond.NodeData` from arrays, or the folder of a graph on disk
             (:class:`gcond.graph.store.Store`), which need not fit in memory. For tasks on graphs:
             a name (``"ogbg-molhiv"``), a PyG ``Dataset`` or a list of several graphs with labels,
-            or a :class:`gcond.GraphSet`. It is not changed.
+            or a :class:`gcond.GraphSet`. For images: a name (``"fashion-mnist"``), a pair of
+            tensors ``(x, y)``, a ``Dataset`` of tensors or of torchvision, a pair of such for
+            training and testing, or a :class:`gcond.ImageSet`. It is not changed.
         ratio: Synthetic nodes / nodes of the graph (of the training graph when inductive), or
-            synthetic graphs / training graphs; ``max(C, floor(ratio * N + 0.5))`` of them. The
-            default size is ``ratio=0.01``.
+            synthetic graphs or images / those for training; ``max(C, floor(ratio * N + 0.5))``
+            of them. The default size is ``ratio=0.01``.
         num_nodes: The number of synthetic nodes itself.
         num_graphs: The number of synthetic graphs itself, for tasks on graphs.
-        per_class: Synthetic nodes or graphs of each class.
+        num_images: The number of synthetic images itself.
+        per_class: Synthetic nodes, graphs or images of each class.
         method: A name (see :func:`gcond.list_methods`) or a method value; by default
-            ``"gcond"`` for nodes and ``"doscond"`` for sets of graphs.
+            ``"gcond"`` for nodes, ``"doscond"`` for sets of graphs, ``"dsa"`` for images.
         seed: Everything random derives from it: same seed, same result. The caller's random
             state is not touched.
         balanced: Spread the nodes evenly over the classes instead of following the training
@@ -89,9 +89,11 @@ def condense(
         normalize: ``"row"``, ``"standard"``, ``"none"``, or ``"auto"``: rows of non-negative
             features are divided by their sum, other features are standardised. For sets of
             graphs ``"one-hot"``, ``"standard"``, ``"none"``, or ``"auto"``: whole numbers are
-            categories, other features are standardised.
-        split: Column of the masks, where the data brings several splits; for sets of graphs
-            without a split, the seed of ours.
+            categories, other features are standardised. For images ``"standard"``, ``"none"``, or
+            ``"auto"``: by mean and deviation of each channel, those that are usual for the dataset
+            or those of its training images.
+        split: Column of the masks, where the data brings several splits; for sets of graphs or
+            images without a split, the seed of ours.
         root: Folder of the datasets, for names; then ``$GCOND_ROOT``, then PyG's home.
         memory: Most memory of the process while it propagates a graph that is kept on disk:
             bytes, or a text such as ``"4GB"``; by default half of the machine's.
@@ -103,7 +105,8 @@ def condense(
             where there is no such file yet, the run begins.
 
     Returns:
-        The condensed dataset; ``.data`` is a PyG ``Data``, ``.graphs`` a list of them.
+        The condensed dataset; ``.data`` is a PyG ``Data``, ``.graphs`` a list of them,
+        ``.images`` a tensor.
 
     Raises:
         TypeError: The dataset is of an unknown kind.
@@ -122,25 +125,19 @@ def condense(
         >>> small.num_nodes
         18
     """
-    team, graphs = join(), holds_graphs(dataset)
-    chosen = _method(method, "graphs" if graphs else "nodes")
+    team, kind = join(), kind_of(dataset)
+    chosen = _method(method, kind)
     _check(seed, checkpoint, resume, new=team.leads and not resume)
-    task: NodeTask | SetTask
-    if graphs:
-        task = as_set_task(dataset, root=root, normalize=normalize, split=split)
-    else:
-        kind = cast("Normalisation", normalize)
-        task = as_task(
-            dataset, root=root, setting=setting, normalize=kind, split=split, memory=memory
-        )
-    unit, size = _unit(task, num_nodes, num_graphs, per_class)
+    task = kind.open(dataset, Opening(root, setting, normalize, split, memory))
+    sizes = {"num_nodes": num_nodes, "num_graphs": num_graphs, "num_images": num_images}
+    size = _size(task, kind, sizes, per_class)
     total = budget.size_of(
         task.num_items,
         task.train_counts,
         ratio=ratio,
         num_items=size,
         per_class=per_class,
-        unit=unit,
+        unit=kind.items,
     )
     even = balanced or per_class is not None
     counts = budget.allocate(total, task.train_counts, balanced=even)
@@ -149,7 +146,7 @@ def condense(
         watching.append(ProgressBar())
     begun = keeper = None
     if checkpoint is not None:
-        path, key = Path(checkpoint), _key(task, chosen, seed, counts)
+        path, key = Path(checkpoint), _key(task, kind, chosen, seed, counts)
         begun, keeper = _begun(path, key, resume), Checkpoint(path, key)
         watching.append(keeper)
     log.info(
@@ -157,7 +154,7 @@ def condense(
         task.name,
         task.num_items,
         total,
-        unit,
+        kind.items,
         _per_class(counts),
         chosen.describe(),
     )
@@ -185,13 +182,14 @@ def condense(
     return result(outcome)
 
 
-def _method(method: str | Method | SetMethod | None, items: Items) -> Any:
+def _method(method: Any, kind: Kind) -> Any:
     if method is None or isinstance(method, str):
-        return get_method(method or DEFAULT[items], items)
-    if isinstance(method, _NODE_METHODS if items == "graphs" else _SET_METHODS):
+        return get_method(method or DEFAULT[kind.items], kind.items)
+    others = {type(m) for k in KINDS if k is not kind for m in _methods(k)}
+    if type(method) in others - {type(m) for m in _methods(kind)}:
         raise TypeError(
-            f"the method {method.name!r} given is not one for {items}; "
-            f"gcond.get_method({method.name!r}, {items!r}) is"
+            f"the method {method.name!r} given is not one for {kind.items}; "
+            f"gcond.get_method({method.name!r}, {kind.items!r}) is"
         )
     if isinstance(method, type) or not callable(getattr(method, "run", None)):
         raise TypeError(
@@ -199,6 +197,10 @@ def _method(method: str | Method | SetMethod | None, items: Items) -> Any:
             f"{method!r:.80}"
         )
     return method
+
+
+def _methods(kind: Kind) -> list[Any]:
+    return [get_method(name, kind.items) for name in list_methods(kind.items)]
 
 
 def _check(seed: object, checkpoint: str | Path | None, resume: bool, new: bool) -> None:
@@ -219,40 +221,29 @@ def _check(seed: object, checkpoint: str | Path | None, resume: bool, new: bool)
         )
 
 
-_NODE_METHODS = (GraphMethod, Selection)
-_SET_METHODS = (GraphSetMethod, SetSelection)
-
-
-def _unit(
-    task: NodeTask | SetTask, num_nodes: int | None, num_graphs: int | None, per_class: int | None
-) -> tuple[str, int | None]:
-    """What is counted, and the number that was asked for; that of something else is refused."""
-    if isinstance(task, NodeTask):
-        if num_graphs is not None:
+def _size(
+    task: AnyTask, kind: Kind, given: dict[str, int | None], per_class: int | None
+) -> int | None:
+    """The number of items that was asked for; that of something else is refused."""
+    for other in KINDS:
+        if other is not kind and given[other.size] is not None:
             raise ValueError(
-                f"num_graphs={num_graphs!r} is a size for sets of graphs, but {task.name} is one "
-                "graph; use num_nodes=, per_class= or ratio="
+                f"{other.size}={given[other.size]!r} is a size for {other.what}, but {task.name} "
+                f"is {kind.what}; use {kind.size}=, per_class= or ratio="
             )
-        return "nodes", num_nodes
-    if num_nodes is not None:
-        raise ValueError(
-            f"num_nodes={num_nodes!r} is a size for one graph, but {task.name} is a set of "
-            "graphs; use num_graphs=, per_class= or ratio="
-        )
-    if task.several and per_class is not None:
+    if getattr(task, "several", False) and per_class is not None:
         raise ValueError(
             f"the graphs of {task.name} have several labels each, and no classes to count by; use "
             "num_graphs= or ratio="
         )
-    return "graphs", num_graphs
+    return given[kind.size]
 
 
-def _key(task: NodeTask | SetTask, method: Any, seed: int, counts: list[int]) -> dict[str, Any]:
+def _key(task: AnyTask, kind: Kind, method: Any, seed: int, counts: list[int]) -> dict[str, Any]:
     """What a run is, as plain data."""
     return {
         "data": task.fingerprint,
-        "setting": task.setting if isinstance(task, NodeTask) else "graphs",
-        "preprocess": (task.preprocess if isinstance(task, NodeTask) else task.encoding).kind,
+        **kind.key(task),
         "config": config.to_plain(method),
         "seed": seed,
         "counts": counts,
@@ -270,9 +261,7 @@ def _begun(path: Path, key: dict[str, Any], resume: bool) -> Progress | None:
     return found
 
 
-def _result(
-    outcome: Outcome | SetOutcome, task: NodeTask | SetTask, method: Any, seed: int, seconds: float
-) -> Condensed:
+def _result(outcome: Any, task: AnyTask, method: Any, seed: int, seconds: float) -> Condensed:
     run = outcome.progress
     return Condensed(
         **parts_of(outcome),

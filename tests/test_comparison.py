@@ -10,7 +10,8 @@ from torch_geometric.data import Data
 
 import gcond
 from gcond.cli import main
-from gcond.condensed.card import bibtex, card
+from gcond.condensed.card import card
+from gcond.condensed.citations import bibtex
 from gcond.evaluation import Protocol, get_protocol
 from gcond.evaluation.architectures import ARCHITECTURES
 from gcond.evaluation.tables import tabulate

@@ -48,7 +48,7 @@ def cite(file: File, /) -> None:
         file: A file written by `gcond condense --out`.
     """
     import gcond
-    from gcond.condensed.card import bibtex
+    from gcond.condensed.citations import bibtex
 
     say(bibtex(gcond.Condensed.load(file)))
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gcond import config
-from gcond.condensed import container, set_file
+from gcond.condensed import container, image_file, set_file
 from gcond.condensed.container import FileError, number, whole
 from gcond.condensed.provenance import History, Source
 from gcond.graph.preprocess import KINDS, Preprocess
@@ -28,11 +28,11 @@ _WHOLE = (torch.int64, torch.int32, torch.int16)
 
 def write(condensed: Condensed, path: Path) -> None:
     """Writes the file, whole or not at all; the same set gives the same bytes."""
-    source = condensed.source
+    source, kind = condensed.source, condensed.kind
     about = {**asdict(source), "preprocess": config.to_plain(source.preprocess)}
-    more = set_file.tensors(condensed)
-    if not more:
-        about = {name: value for name, value in about.items() if name not in set_file.FIELDS}
+    own = {"nodes": (), set_file.KIND: set_file.FIELDS, image_file.KIND: image_file.FIELDS}
+    for name in {*set_file.FIELDS, *image_file.FIELDS} - set(own[kind]):
+        del about[name]
     header = {
         "source": about,
         "config": condensed.config,
@@ -41,14 +41,19 @@ def write(condensed: Condensed, path: Path) -> None:
         "selected_step": condensed.history.selected_step,
         "versions": condensed.versions,
     }
-    tensors = {name: getattr(condensed, name) for name in ("x", "edge_index", "edge_weight", "y")}
-    if condensed.soft is not None:
-        tensors["soft"] = condensed.soft
-    losses = torch.tensor(condensed.history.losses, dtype=torch.float64)
-    kind = set_file.KIND if more else KIND
-    if more:
+    if kind == set_file.KIND:
         header["encoded"] = condensed.encoded
-    container.write(path, kind, header, {**tensors, **more, "losses": losses})
+    losses = torch.tensor(condensed.history.losses, dtype=torch.float64)
+    container.write(path, kind, header, {**_tensors(condensed), "losses": losses})
+
+
+def _tensors(condensed: Condensed) -> dict[str, Tensor]:
+    if condensed.kind == image_file.KIND:
+        return image_file.tensors(condensed)
+    found = {name: getattr(condensed, name) for name in ("x", "edge_index", "edge_weight", "y")}
+    if condensed.soft is not None:
+        found["soft"] = condensed.soft
+    return {**found, **set_file.tensors(condensed)}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -60,7 +65,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; gcond condense --out writes one")
-    header, tensors = container.read(path, KIND, set_file.KIND)
+    header, tensors = container.read(path, KIND, set_file.KIND, image_file.KIND)
     try:
         return _fields(header, tensors)
     except FileError as error:
@@ -88,11 +93,15 @@ def seconds_of(path: Path) -> float | None:
 
 def _fields(header: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
     about = _entry(header, "source", dict, "an object")
-    graphs = header["kind"] == set_file.KIND
-    source = set_file.source(about, _RULES) if graphs else _source(about)
-    if graphs:
+    kind = header["kind"]
+    if kind == set_file.KIND:
+        source = set_file.source(about, _RULES)
         set_file.check(header, tensors, source)
+    elif kind == image_file.KIND:
+        source = image_file.source(about, _RULES)
+        image_file.check(tensors, source)
     else:
+        source = _source(about)
         _check_tensors(tensors, source)
     configuration = _entry(header, "config", dict, "an object")
     if not isinstance(configuration.get("name"), str):
@@ -109,15 +118,25 @@ def _fields(header: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any
     losses = tuple(tensors["losses"].tolist())
     kept = {int(step): float(score) for step, score in scores.items()}
     return {
-        **{name: tensors[name] for name in ("x", "edge_index", "edge_weight", "y")},
+        **_held(kind, header, tensors),
         "source": source,
         "config": configuration,
         "seed": header["seed"],
         "history": History(losses, kept, header["selected_step"]),
         "versions": versions,
-        "soft": tensors.get("soft"),
-        **({"ptr": tensors["ptr"], "encoded": header["encoded"]} if graphs else {}),
     }
+
+
+def _held(kind: str, header: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
+    """Fields that are tensors, and what only a kind of set has."""
+    if kind == image_file.KIND:
+        return image_file.fields(tensors)
+    found: dict[str, Any] = {
+        name: tensors[name] for name in ("x", "edge_index", "edge_weight", "y")
+    }
+    if kind == set_file.KIND:
+        return found | {"ptr": tensors["ptr"], "encoded": header["encoded"]}
+    return found | {"soft": tensors.get("soft")}
 
 
 _RULES: dict[str, Callable[[Any], bool]] = {

@@ -19,24 +19,29 @@ from gcond.datasets import as_task
 from gcond.graph.sets.encoding import Encoding
 from gcond.graph.sets.outcome import SetOutcome
 from gcond.graph.sets.packed import Packed
-from gcond.methods import TYPES
+from gcond.image.outcome import ImageOutcome, Steps
+from gcond.image.task import PixelScale
+from gcond.methods import TYPES, Items
 
 if TYPE_CHECKING:
+    from torch.utils.data import TensorDataset
     from torch_geometric.data import Data
 
     from gcond.graph.outcome import Method, Outcome
     from gcond.graph.preprocess import Normalisation
     from gcond.graph.sets.outcome import SetMethod
     from gcond.graph.task import Setting
+    from gcond.image.outcome import ImageCondenser
 
 
 @dataclass(frozen=True, eq=False)
 class Condensed:
-    """A condensed dataset: one graph with labelled nodes, or labelled graphs one after the other.
+    """A condensed dataset: one graph with labelled nodes, labelled graphs one after the other, or
+    labelled images.
 
     Args:
         x: Features ``[n, d]``; those of a set of graphs are in the form of the dataset (codes of
-            categories, say), unless ``encoded``.
+            categories, say), unless ``encoded``. Of images, their pixels ``[n, C, H, W]``.
         edge_index: Edges ``[2, E]``, both directions, no self-loops.
         edge_weight: Their unnormalised symmetric weights ``[E]``. PyG's ``GCNConv`` with its
             defaults reproduces the propagation used while condensing.
@@ -51,6 +56,7 @@ class Condensed:
             them by :func:`gcond.evaluate` and :func:`gcond.fit`. ``y`` stays the class.
         ptr: First node of each graph of a set, and ``n``: ``[G + 1]``; ``None`` for one graph.
         encoded: Whether the rows of a set are encoded by ``source.preprocess`` already.
+        steps: The training that images were learned for, where step sizes were learned with them.
 
     Example:
         >>> import gcond
@@ -74,13 +80,24 @@ class Condensed:
     soft: Tensor | None = None
     ptr: Tensor | None = None
     encoded: bool = False
+    steps: Steps | None = None
 
     def __repr__(self) -> str:
-        size = f"{self.source.num_nodes} -> {self.num_nodes} nodes"
-        if self.ptr is not None:
-            size = f"{self.source.num_graphs} -> {self.num_graphs} graphs"
+        size = f"{self.source.num_items} -> {self.num_items} {self.kind}"
         name = self.config["name"]
         return f"Condensed({self.source.name}, {size}, method={name}, seed={self.seed})"
+
+    @property
+    def kind(self) -> Items:
+        """What was condensed: ``"nodes"``, ``"graphs"`` or ``"images"``."""
+        if isinstance(self.source.preprocess, PixelScale):
+            return "images"
+        return "nodes" if self.ptr is None else "graphs"
+
+    @property
+    def num_items(self) -> int:
+        """Nodes, or graphs or images of a set."""
+        return self.num_graphs if self.kind == "graphs" else len(self.x)
 
     @property
     def num_nodes(self) -> int:
@@ -97,7 +114,8 @@ class Condensed:
     @property
     def nbytes(self) -> int:
         """Bytes of the tensors as they are stored; compare with ``source.nbytes``."""
-        tensors = (self.x, self.edge_index, self.edge_weight, self.y, self.soft, self.ptr)
+        tensors = [self.x, self.edge_index, self.edge_weight, self.y, self.soft, self.ptr]
+        tensors += [] if self.steps is None else self.steps
         return sum(t.numel() * t.element_size() for t in tensors if t is not None)
 
     @property
@@ -121,8 +139,8 @@ class Condensed:
         are in ``y_soft``, in the order of ``source.label_names``; cross-entropy takes either."""
         from torch_geometric.data import Data
 
-        if self.ptr is not None:
-            raise ValueError(f"this is a set of {self.num_graphs} graphs; use .graphs")
+        if self.kind != "nodes":
+            raise ValueError(f"this is a set of {self.num_items} {self.kind}; use .{self.kind}")
         full = self.full()
         extra = {} if full.soft is None else {"y_soft": full.soft}
         return Data(
@@ -138,7 +156,7 @@ class Condensed:
     def graphs(self) -> list[Data]:
         """The graphs as a list of PyG ``Data`` for any ``DataLoader``, with the labels of the
         original; a list of one for a single graph."""
-        if self.ptr is None:
+        if self.kind == "nodes":
             return [self.data]
         from torch_geometric.data import Data
 
@@ -149,6 +167,40 @@ class Condensed:
             x, edge_index, edge_weight = packed.graph(number)
             label = named[number][None]
             found.append(Data(x=x, edge_index=edge_index, edge_weight=edge_weight, y=label))
+        return found
+
+    @property
+    def images(self) -> Tensor:
+        """The images in pixel space ``[n, C, H, W]``, single precision: stored values divided by
+        255 where the dataset holds bytes. Learned pixels may lie outside of the range of real
+        ones; clamp them only to look at them.
+
+        Raises:
+            ValueError: These are no images.
+        """
+        self._scale()
+        return self.full().x
+
+    def to_dataset(self, normalized: bool = True) -> TensorDataset:
+        """Images and labels for any ``DataLoader``, with the labels of the original.
+
+        Args:
+            normalized: Images as the networks here see them, by mean and deviation of each
+                channel (:meth:`prepare` takes real images there); else in pixel space.
+
+        Raises:
+            ValueError: These are no images.
+        """
+        from torch.utils.data import TensorDataset
+
+        scale, pixels = self._scale(), self.images
+        labels = torch.tensor(self.source.label_names)[self.full().y]
+        return TensorDataset(scale.normalised(pixels) if normalized else pixels, labels)
+
+    def _scale(self) -> PixelScale:
+        found = self.source.preprocess
+        if not isinstance(found, PixelScale):
+            raise ValueError(f"this is a set of {self.kind}, not of images; use .data or .graphs")
         return found
 
     @property
@@ -226,18 +278,28 @@ class Condensed:
     @property
     def method(self) -> Any:
         """The method as a value again; ``dataclasses.replace`` changes it."""
-        found: Method | SetMethod = config.from_plain(self.config, TYPES)
+        found: Method | SetMethod | ImageCondenser = config.from_plain(self.config, TYPES)
         return found
 
-    def prepare(self, data: Data) -> Data:
+    def prepare(self, data: Any) -> Any:
         """Real data as a model trained on this set must see it: features preprocessed the same.
 
         Args:
-            data: A PyG ``Data``; a shallow copy with new ``x`` is returned.
+            data: A PyG ``Data``; a shallow copy with new ``x`` is returned. For images a tensor
+                ``[n, C, H, W]``: whole numbers as the dataset stores them, or floats in pixel
+                space; what networks see of them is returned.
 
         Raises:
-            ValueError: The number of features differs.
+            ValueError: The number of features, or the shape of an image, differs.
         """
+        if isinstance(self.source.preprocess, PixelScale):
+            if data.dim() != 4 or tuple(data.shape[1:]) != self.source.shape:
+                raise ValueError(
+                    f"images must have shape [n, {', '.join(map(str, self.source.shape or ()))}], "
+                    f"got {list(data.shape)}"
+                )
+            scale = self.source.preprocess
+            return scale.normalised(data if data.is_floating_point() else scale.pixels(data))
         if data.x.shape[1] != self.source.num_features:
             raise ValueError(
                 f"the data has {data.x.shape[1]} features, this set was condensed from "
@@ -334,8 +396,17 @@ def _narrow(codes: Tensor) -> Tensor:
     return codes.to(torch.int16) if small else codes
 
 
-def parts_of(outcome: Outcome | SetOutcome) -> dict[str, Any]:
+def parts_of(outcome: Outcome | SetOutcome | ImageOutcome) -> dict[str, Any]:
     """What a method answered, as fields of a :class:`Condensed`."""
+    if isinstance(outcome, ImageOutcome):
+        edge_index, edge_weight = edges_of(None, outcome.pixels)
+        return {
+            "x": outcome.pixels,
+            "edge_index": edge_index,
+            "edge_weight": edge_weight,
+            "y": outcome.y,
+            "steps": outcome.steps,
+        }
     if isinstance(outcome, SetOutcome):
         graphs = outcome.graphs
         return {

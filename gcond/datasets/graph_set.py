@@ -249,18 +249,19 @@ def _split(given: dict[str, Any], y: Marks, seed: int) -> dict[Split, Any]:
     return index
 
 
-def stratified(y: Marks, seed: int) -> dict[Split, Any]:
-    """80/10/10 at random, within each class where graphs have one label."""
+def stratified(y: Marks, seed: int, parts: int = 10) -> dict[Split, Any]:
+    """One of ten ``parts`` each for validation and testing and the others for training, at
+    random, within each class where items have one label."""
     rng = np.random.default_rng(seed)
     kinds = y if y.ndim == 1 else np.zeros(len(y), dtype=int)
-    parts: dict[Split, list[Marks]] = {"train": [], "val": [], "test": []}
+    drawn: dict[Split, list[Marks]] = {"train": [], "val": [], "test": []}
     for c in np.unique(kinds):
         order = rng.permutation(np.flatnonzero(kinds == c))
-        tenth = max(1, round(len(order) / 10)) if len(order) > 2 else 0
-        parts["test"].append(order[:tenth])
-        parts["val"].append(order[tenth : 2 * tenth])
-        parts["train"].append(order[2 * tenth :])
-    return {name: np.sort(np.concatenate(found)) for name, found in parts.items()}
+        one = max(1, round(len(order) / parts)) if len(order) > 2 else 0
+        drawn["test"].append(order[:one])
+        drawn["val"].append(order[one : 2 * one])
+        drawn["train"].append(order[2 * one :])
+    return {name: np.sort(np.concatenate(found)) for name, found in drawn.items()}
 
 
 def is_set(dataset: Any) -> bool:

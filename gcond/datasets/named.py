@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from gcond.datasets import named_sets
+from gcond.datasets import named_images, named_sets
 from gcond.spelling import meant
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ PLANETOID_URL = "https://github.com/kimiyoung/planetoid/raw/master/data"
 
 
 def load_dataset(name: str, root: str | Path | None = None) -> Any:
-    """Opens a dataset by name: a PyG ``Data`` with masks, or a :class:`gcond.GraphSet`.
+    """Opens a dataset by name: a PyG ``Data`` with masks, a :class:`gcond.GraphSet`, or a
+    :class:`gcond.ImageSet`.
 
     Args:
         name: One of :func:`list_datasets`.
@@ -38,6 +39,8 @@ def load_dataset(name: str, root: str | Path | None = None) -> Any:
     key = name.lower()
     if key in named_sets.list_sets():
         return named_sets.load_set(key, base_of(root))
+    if key in named_images.list_images():
+        return named_images.load_images(key, base_of(root))
     if key not in _LOADERS:
         known = list_datasets()
         raise ValueError(
@@ -51,7 +54,8 @@ def load_dataset(name: str, root: str | Path | None = None) -> Any:
 
 def list_datasets() -> dict[str, str]:
     """Names that :func:`load_dataset` knows, with what they are."""
-    return {name: text for name, (_, text) in _LOADERS.items()} | named_sets.list_sets()
+    nodes = {name: text for name, (_, text) in _LOADERS.items()}
+    return nodes | named_sets.list_sets() | named_images.list_images()
 
 
 def base_of(root: str | Path | None) -> Path:

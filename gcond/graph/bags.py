@@ -14,6 +14,7 @@ from gcond.graph.initialise import Start
 from gcond.graph.task import NodeTask
 from gcond.graph.validation import Validation
 from gcond.matching import generator_for
+from gcond.matching.ranges import at_least, share
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ class Bags:
     alpha: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.parts < 1:
-            raise ValueError(f"parts must be at least 1, got {self.parts}")
+        at_least(1, parts=self.parts)
+        at_least(0, num_layers=self.num_layers)
+        share(alpha=self.alpha)
 
     def affordable(self, task: NodeTask) -> bool:
         return task.affords(self.num_layers, self.alpha)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from gcond.graph.propagation import normalise_dense, to_tensor
 from gcond.graph.task import NodeTask
 from gcond.graph.validation import Validation
 from gcond.matching import Score, generator_for
-from gcond.matching.ranges import at_least
+from gcond.matching.ranges import at_least, known, share
 
 Features = Literal["raw", "propagated"]
 
@@ -82,6 +82,9 @@ class Selected:
 
     def __post_init__(self) -> None:
         at_least(0, num_layers=self.num_layers)
+        at_least(1, at_most=self.at_most)
+        share(alpha=self.alpha)
+        known(get_args(Features), features_of=self.features_of)
 
     def affordable(self, task: NodeTask) -> bool:
         return self.features_of == "raw" or task.affords(self.num_layers, self.alpha)

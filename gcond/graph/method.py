@@ -28,6 +28,7 @@ from gcond.matching import (
     Fresh,
     Gradients,
     Grouping,
+    Kind,
     Last,
     NonFiniteError,
     Observer,
@@ -83,7 +84,7 @@ class GraphMethod:
     model: Matcher = SGC()  # noqa: RUF009
     stream: Stream = Fresh()  # noqa: RUF009
     advance: Advance = TrainOnSynthetic()  # noqa: RUF009
-    signal: Gradients = Gradients()  # noqa: RUF009
+    signal: Kind = Gradients()  # noqa: RUF009
     grouping: Grouping = ByClass()  # noqa: RUF009
     distance: Distance = CosinePerUnit()  # noqa: RUF009
     turns: Turns | AllAtOnce = Turns(1, 4)  # noqa: RUF009

@@ -151,6 +151,13 @@ class Convolutions:
             hidden = block @ (torch.relu(hidden) @ weight) + bias
         return hidden
 
+    def embed(self, theta: Theta, *inputs: Tensor) -> Tensor:
+        """What the last convolution classifies: hidden rows, carried to the items."""
+        if len(inputs) == 1:
+            return inputs[0]
+        *before, last = inputs
+        return last @ torch.relu(self(theta[:-2], *before))
+
 
 @dataclass(frozen=True)
 class Module:

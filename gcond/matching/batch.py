@@ -21,12 +21,17 @@ class Groups:
         weight: Weight of each entry within its group, shape ``[K, m]``, zero for padding.
         importance: Weight of each group in the objective, shape ``[K]``.
         contiguous: Whether ``index`` is ``arange(K * m)``; gathering is then a view.
+        mix: Where mixtures of the groups are compared instead of the groups: their shares,
+            shape ``[L, K]``. ``importance`` then has a weight for each mixture.
+        later: Other groups of the same rows that follow in the course of a run.
     """
 
     index: Tensor
     weight: Tensor
     importance: Tensor
     contiguous: bool
+    mix: Tensor | None = None
+    later: Later | None = None
 
     @staticmethod
     def of(members: list[Tensor], importance: Tensor, weight: list[Tensor] | None = None) -> Groups:
@@ -43,6 +48,14 @@ class Groups:
         device = importance.device
         return Groups(index.to(device), entries.to(device), importance, contiguous)
 
+    def members(self) -> list[tuple[Tensor, Tensor]]:
+        """Rows and weights of each group without its padding."""
+        return [(i[w > 0], w[w > 0]) for i, w in zip(self.index, self.weight, strict=True)]
+
+    def at(self, epoch: int, outer: int) -> Groups:
+        """The groups of a matching step."""
+        return self if self.later is None else self.later.at(self, epoch, outer)
+
     def gather(self, rows: Tensor) -> Tensor:
         """``[n, ...] -> [K, m, ...]``."""
         if self.contiguous:
@@ -56,6 +69,25 @@ class Groups:
             return flat
         out = flat.new_zeros(num_rows, *flat.shape[1:])
         return out.index_add(0, self.index.flatten(), flat)
+
+
+@dataclass(frozen=True)
+class Later:
+    """Groups that take the place of others in the course of a run.
+
+    Args:
+        groups: The groups that follow.
+        epoch: They count from this epoch on,
+        outer_step: and in every epoch from this matching step on.
+    """
+
+    groups: Groups
+    epoch: int
+    outer_step: int
+
+    def at(self, first: Groups, epoch: int, outer: int) -> Groups:
+        """The groups of a matching step, which ``first`` are until then."""
+        return self.groups if epoch >= self.epoch or outer >= self.outer_step else first
 
 
 @dataclass(frozen=True)
@@ -79,9 +111,19 @@ class Batch:
         """Those of the rows of an input or an output that count."""
         return rows if self.rows is None else rows[self.rows]
 
+    def at(self, epoch: int, outer: int) -> Batch:
+        """The batch with the groups of a matching step."""
+        groups = self.groups.at(epoch, outer)
+        return self if groups is self.groups else replace(self, groups=groups)
+
     def detach(self) -> Batch:
         """The same batch, cut off from the parameters it was decoded from."""
         return replace(self, inputs=tuple(tensor.detach() for tensor in self.inputs))
+
+    def take(self, rows: Tensor) -> Batch:
+        """Some of the items as one group, for models in which items do not see each other."""
+        inputs = tuple(self.counted(tensor)[rows] for tensor in self.inputs)
+        return replace(self, inputs=inputs, y=self.y[rows], rows=None).pooled()
 
     def pooled(self) -> Batch:
         """The same rows as one group: the mean loss that a model is trained on."""

@@ -37,14 +37,28 @@ class Distance(Protocol):
         """
 
 
+def _wide(tensor: Tensor) -> Tensor:
+    """Half precision as float32: norms and cosines of gradients do not bear less."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
 def _columns(tensor: Tensor, unit: int) -> Tensor:
     """``[K, *shape] -> [K, rest, units]``."""
-    return tensor.movedim(unit, -1).flatten(1, -2)
+    return _wide(tensor).movedim(unit, -1).flatten(1, -2)
 
 
 def _restore(columns: Tensor, like: Tensor, unit: int) -> Tensor:
     moved = like.movedim(unit, -1)
-    return columns.reshape(moved.shape).movedim(-1, unit)
+    return columns.reshape(moved.shape).movedim(-1, unit).to(like.dtype)
+
+
+def _with_units(units: Sequence[int | None]) -> None:
+    """Refuses to compare output units where there are none."""
+    if all(unit is None for unit in units):
+        raise ValueError(
+            "the signal has no output units to compare one by one; use another distance, such as "
+            "SquaredL2() (squared-l2)"
+        )
 
 
 def _cosine(u: Tensor, v: Tensor, weight: Tensor, eps: float, dim: int) -> tuple[Tensor, Tensor]:
@@ -89,18 +103,71 @@ class CosinePerUnit:
         units: Sequence[int | None],
         importance: Tensor,
     ) -> tuple[Tensor, Signature]:
-        total = importance.new_zeros(())
-        cotangent = []
-        for g, h, unit in zip(synthetic, real, units, strict=True):
-            if unit is None:
-                cotangent.append(torch.zeros_like(g))
-                continue
-            value, pull = _cosine(
-                _columns(g, unit), _columns(h, unit), importance[:, None, None], self.eps, 1
-            )
-            total = total + value
-            cotangent.append(_restore(pull, g, unit))
-        return total, tuple(cotangent)
+        return _per_unit(synthetic, real, units, importance, self.eps, 0.0)
+
+
+@dataclass(frozen=True)
+class AngleAndMagnitude:
+    r"""Cosine distance and length of the difference, per output unit, as in `"Delving into
+    Effective Gradient Matching for Dataset Condensation" <https://arxiv.org/abs/2208.00311>`_.
+
+    .. math:: D = \sum_{W} \sum_j \Big(1 - \frac{\langle g_{:j}, g'_{:j}\rangle}
+              {\|g_{:j}\|\,\|g'_{:j}\| + \epsilon} + \lambda \|g_{:j} - g'_{:j}\|\Big)
+
+    Parameters without output units (biases) contribute zero.
+
+    Args:
+        magnitude: Weight :math:`\lambda` of the lengths.
+        eps: As in :class:`CosinePerUnit`.
+    """
+
+    magnitude: float = 1.0
+    eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        at_least(0, magnitude=self.magnitude, eps=self.eps)
+
+    def __call__(
+        self,
+        synthetic: Signature,
+        real: Signature,
+        units: Sequence[int | None],
+        importance: Tensor,
+    ) -> tuple[Tensor, Signature]:
+        return _per_unit(synthetic, real, units, importance, self.eps, self.magnitude)
+
+
+def _per_unit(
+    synthetic: Signature,
+    real: Signature,
+    units: Sequence[int | None],
+    importance: Tensor,
+    eps: float,
+    magnitude: float,
+) -> tuple[Tensor, Signature]:
+    """Cosine distance per unit, with lengths of differences where they have a weight."""
+    _with_units(units)
+    total, weight = importance.new_zeros(()), importance[:, None, None]
+    cotangent = []
+    for g, h, unit in zip(synthetic, real, units, strict=True):
+        if unit is None:
+            cotangent.append(torch.zeros_like(g))
+            continue
+        u, v = _columns(g, unit), _columns(h, unit)
+        value, pull = _cosine(u, v, weight, eps, 1)
+        total = total + value
+        if magnitude:
+            length, along = _length(u - v, magnitude * weight)
+            total, pull = total + length, pull + along
+        cotangent.append(_restore(pull, g, unit))
+    return total, tuple(cotangent)
+
+
+def _length(difference: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    r""":math:`\sum w |d|` over columns, and its derivative; at zero it is taken as 0."""
+    norm = difference.norm(dim=1, keepdim=True)
+    tiny = torch.finfo(difference.dtype).tiny
+    return (weight * norm).sum(), difference * (weight / norm.clamp_min(tiny))
 
 
 @dataclass(frozen=True)
@@ -119,11 +186,12 @@ class FlatCosine:
         units: Sequence[int | None],
         importance: Tensor,
     ) -> tuple[Tensor, Signature]:
-        flat = torch.cat([g.flatten(1) for g in synthetic], 1)
-        other = torch.cat([h.flatten(1) for h in real], 1)
+        flat = torch.cat([_wide(g).flatten(1) for g in synthetic], 1)
+        other = torch.cat([_wide(h).flatten(1) for h in real], 1)
         value, pull = _cosine(flat, other, importance[:, None], self.eps, 1)
         parts = torch.split(pull, [g[0].numel() for g in synthetic], 1)
-        return value, tuple(p.reshape(g.shape) for p, g in zip(parts, synthetic, strict=True))
+        pairs = zip(parts, synthetic, strict=True)
+        return value, tuple(p.reshape(g.shape).to(g.dtype) for p, g in pairs)
 
 
 @dataclass(frozen=True)
@@ -162,7 +230,7 @@ class RelativeSquaredL2:
         units: Sequence[int | None],
         importance: Tensor,
     ) -> tuple[Tensor, Signature]:
-        scale = torch.stack([h.flatten(1).square().sum(1) for h in real]).sum(0)
+        scale = torch.stack([_wide(h).flatten(1).square().sum(1) for h in real]).sum(0)
         return _squared(synthetic, real, importance / (scale + self.eps))
 
 
@@ -170,8 +238,8 @@ def _squared(synthetic: Signature, real: Signature, weight: Tensor) -> tuple[Ten
     total = weight.new_zeros(())
     cotangent = []
     for g, h in zip(synthetic, real, strict=True):
-        difference = g - h
+        difference = _wide(g) - _wide(h)
         weighted = difference * weight.view(-1, *[1] * (g.dim() - 1))
         total = total + (weighted * difference).sum()
-        cotangent.append(2 * weighted)
+        cotangent.append((2 * weighted).to(g.dtype))
     return total, tuple(cotangent)

@@ -14,9 +14,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from gcond.matching.adam import Adam
 from gcond.matching.batch import Batch
 from gcond.matching.distributed import current
+from gcond.matching.mixture import Mixed
+from gcond.matching.optimizer import Optimizer, optimizer_of
 from gcond.matching.randomness import Draw, generator_for
 from gcond.matching.run import (
     Moment,
@@ -30,6 +31,7 @@ from gcond.matching.run import (
 )
 from gcond.matching.signal import Targets
 from gcond.matching.task import SyntheticSet, Task
+from gcond.matching.unrolled import bound
 
 
 def match(
@@ -69,7 +71,8 @@ def match(
     team.agree(leaves_of(synthetic))
     optimizers = _optimizers(synthetic, plan, run)
     moment = Moment(run, synthetic, plan, optimizers)
-    signal = plan.signal.of(plan.model)
+    signal, units = Mixed(plan.signal.of(plan.model)), plan.signal.units(plan.model)
+    distance = bound(plan.distance, plan.model)
     targets = Targets(signal)
     parts = list(synthetic.parts)
     outer_steps = plan.schedule.outer_steps
@@ -83,20 +86,18 @@ def match(
     moving: tuple[str, ...] | None = None
     for epoch in range(run.epoch, plan.schedule.epochs):
         theta = plan.stream.draw(plan.model, epoch, seed)
-        learner = plan.advance.start(plan.model, theta)
+        learner = plan.advance.start(plan.model, theta, generator_for(seed, "inner", epoch))
         _set_steps(optimizers, synthetic, plan, epoch)
         turn = plan.turns.moving(epoch, parts)
         if turn != moving:
             moving, batch = turn, _turn(synthetic, turn, draw(epoch * outer_steps))
         draws = generator_for(seed, "real", team.number(epoch))
         for outer in range(outer_steps):
-            real, view = task.real(draws), plan.augmentation.draw(draws)
+            real, view = task.real(draws).at(epoch, outer), plan.augmentation.draw(draws)
             member = plan.stream.member(epoch) if outer == 0 else None
-            target, seen = targets.of(theta, view(real), member), view(batch)
+            target, seen = targets.of(theta, view(real), member), view(batch.at(epoch, outer))
             signature, pullback = signal.trace(theta, seen)
-            loss, cotangent = plan.distance(
-                signature, target, plan.model.units, batch.groups.importance
-            )
+            loss, cotangent = distance(signature, target, units, seen.groups.importance)
             penalty = synthetic.penalty(batch)
             extra = 0.0 if penalty is None else float(penalty.detach())
             run.losses.append(team.mean_of(float(loss) + extra))
@@ -150,7 +151,7 @@ def _step(
     synthetic: SyntheticSet,
     gradients: Gradients,
     moving: Sequence[str],
-    optimizers: dict[str, Adam],
+    optimizers: dict[str, Optimizer],
 ) -> None:
     """One optimiser step of each part whose turn it is."""
     leaves = [leaf for name in moving for leaf in synthetic.parts[name]]
@@ -160,15 +161,19 @@ def _step(
         optimizers[name].step([leaf.grad for leaf in synthetic.parts[name]])
 
 
-def _optimizers(synthetic: SyntheticSet, plan: Plan, run: Progress) -> dict[str, Adam]:
-    made = {name: Adam(leaves, plan.steps[name].lr) for name, leaves in synthetic.parts.items()}
+def _optimizers(synthetic: SyntheticSet, plan: Plan, run: Progress) -> dict[str, Optimizer]:
+    steps = plan.steps
+    made = {
+        name: optimizer_of(leaves, steps[name].lr, steps[name].momentum)
+        for name, leaves in synthetic.parts.items()
+    }
     for name, saved in run.optimizers.items():
         made[name].restore(saved)
     return made
 
 
 def _set_steps(
-    optimizers: dict[str, Adam], synthetic: SyntheticSet, plan: Plan, epoch: int
+    optimizers: dict[str, Optimizer], synthetic: SyntheticSet, plan: Plan, epoch: int
 ) -> None:
     """Step sizes as a function of the epoch, so that a resumed run takes the same ones."""
     for name, optimizer in optimizers.items():

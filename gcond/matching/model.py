@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,21 @@ class Model(Protocol):
 
     def __call__(self, theta: Theta, *inputs: Tensor) -> Tensor:
         """Logits, one row per item."""
+
+
+@runtime_checkable
+class Itemwise(Protocol):
+    """A model that knows whether the items of a batch see each other in it."""
+
+    @property
+    def itemwise(self) -> bool:
+        """Whether they do not: no edges between them, no batch statistics."""
+
+
+def is_itemwise(model: Model) -> bool:
+    """Whether a model may be shown the items of a batch in parts; where it does not say so, it
+    may not."""
+    return isinstance(model, Itemwise) and model.itemwise
 
 
 def uniform(shape: tuple[int, ...], fan: int, generator: torch.Generator, like: Tensor) -> Tensor:
@@ -64,6 +79,14 @@ class Linear:
         weight, bias = theta
         return torch.addmm(bias, inputs[0], weight)
 
+    @property
+    def itemwise(self) -> bool:
+        return True
+
+    def embed(self, theta: Theta, *inputs: Tensor) -> Tensor:
+        """The rows as they are."""
+        return inputs[0]
+
 
 @dataclass(frozen=True)
 class MLP:
@@ -88,8 +111,15 @@ class MLP:
         )
 
     def __call__(self, theta: Theta, *inputs: Tensor) -> Tensor:
-        w1, b1, w2, b2 = theta
-        return torch.relu(inputs[0] @ w1 + b1) @ w2 + b2
+        return self.embed(theta, *inputs) @ theta[2] + theta[3]
+
+    @property
+    def itemwise(self) -> bool:
+        return True
+
+    def embed(self, theta: Theta, *inputs: Tensor) -> Tensor:
+        """The hidden layer."""
+        return torch.relu(inputs[0] @ theta[0] + theta[1])
 
 
 @dataclass(frozen=True)
@@ -104,11 +134,14 @@ class Functional:
             called under a fork of that generator, so the caller's random state is untouched.
         like: A tensor whose dtype and device the parameters take.
         call: How the module is called with a batch's inputs; by default ``module(*inputs)``.
+        itemwise: The items of a batch do not see each other in the module: no edges between
+            them, no batch statistics. Each group's gradient is then one of its own items.
     """
 
     factory: Callable[[], nn.Module]
     like: Tensor
     call: Callable[..., Tensor] | None = None
+    itemwise: bool = False
 
     def __post_init__(self) -> None:
         with torch.random.fork_rng(devices=[]):
@@ -137,6 +170,26 @@ class Functional:
         named = dict(zip(names, theta, strict=True))
         logits: Tensor = torch.func.functional_call(self.module, named, inputs)
         return logits
+
+    def embed(self, theta: Theta, *inputs: Tensor) -> Tensor:
+        """What enters the last linear layer, ``[n, d]``.
+
+        Raises:
+            TypeError: The module has no linear layer.
+        """
+        linear = [m for m in self.module.modules() if isinstance(m, nn.Linear)]
+        if not linear:
+            raise TypeError(
+                f"{type(self.module).__name__} has no torch.nn.Linear whose input could be looked "
+                "at as an embedding"
+            )
+        seen: list[Tensor] = []
+        hook = linear[-1].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        try:
+            self(theta, *inputs)
+        finally:
+            hook.remove()
+        return seen[-1].flatten(1)
 
 
 class _Call(nn.Module):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-ROLES = ("model", "real", "init", "adjacency", "validation", "export", "teacher", "noise")
+ROLES = ("model", "real", "init", "adjacency", "validation", "export", "teacher", "noise", "inner")
 
 
 def generator_for(seed: int, role: str, index: int = 0) -> torch.Generator:

@@ -9,15 +9,16 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from gcond.matching.adam import Adam
 from gcond.matching.augmentation import Augmentation
 from gcond.matching.distance import Distance
 from gcond.matching.model import Model
+from gcond.matching.optimizer import Optimizer
 from gcond.matching.schedule import AllAtOnce, Schedule, Step, Turns
 from gcond.matching.selection import Selection
 from gcond.matching.signal import Kind
 from gcond.matching.stream import Advance, Stream
 from gcond.matching.task import Score, State, SyntheticSet
+from gcond.matching.unrolled import LossOf
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Plan:
     stream: Stream
     advance: Advance
     signal: Kind
-    distance: Distance
+    distance: Distance | LossOf
     augmentation: Augmentation
     schedule: Schedule
     turns: Turns | AllAtOnce
@@ -70,7 +71,7 @@ class Moment:
     progress: Progress
     synthetic: SyntheticSet
     plan: Plan
-    optimizers: dict[str, Adam]
+    optimizers: dict[str, Optimizer]
 
     def snapshot(self) -> Progress:
         """A copy from which the run can be continued bit for bit."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gcond.matching.ranges import at_least, positive
+from gcond.matching.ranges import at_least, positive, share
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class AllAtOnce:
 
 @dataclass(frozen=True)
 class Step:
-    """An Adam step on one part of the synthetic set.
+    """A step on one part of the synthetic set, of Adam by default.
 
     Args:
         lr: Step size.
@@ -79,16 +79,20 @@ class Step:
             the initial features). Adam's steps are sign-like, so a step size means nothing
             without the scale of what it moves.
         anneal: Lower it to zero over the run along half a cosine.
+        momentum: A step of gradient descent with this momentum, as in the papers on images,
+            instead of Adam's; ``lr`` then multiplies the gradient.
     """
 
     lr: float
     relative: bool = False
     anneal: bool = False
+    momentum: float | None = None
 
     def __post_init__(self) -> None:
         positive(lr=self.lr)
+        share(momentum=self.momentum or 0.0)
 
     def at(self, epoch: int, epochs: int, scale: float) -> float:
         """Step size in an epoch, for a part of the given natural scale."""
-        share = 0.5 * (1 + math.cos(math.pi * epoch / epochs)) if self.anneal else 1.0
-        return self.lr * share * (scale if self.relative else 1.0)
+        left = 0.5 * (1 + math.cos(math.pi * epoch / epochs)) if self.anneal else 1.0
+        return self.lr * left * (scale if self.relative else 1.0)

@@ -17,7 +17,9 @@ from torch.nn.functional import log_softmax
 
 from gcond.matching.batch import Batch, targets
 from gcond.matching.distance import Signature
-from gcond.matching.model import MLP, Linear, Model, Theta
+from gcond.matching.itemwise import ItemwiseGradient
+from gcond.matching.memory import Full, Memory
+from gcond.matching.model import MLP, Linear, Model, Theta, is_itemwise
 
 Pullback = Callable[[Signature], tuple[Tensor, ...]]
 """Takes the cotangent of a signature to the cotangents of the batch's inputs."""
@@ -48,9 +50,14 @@ class Targets:
         """The signal at ``theta``, model number ``member`` of a pool or none of one."""
         if member is None:
             return self._signal.measure(theta, batch)
-        if member not in self._known or self._known[member][0] is not batch:
+        if member not in self._known or not _alike(self._known[member][0], batch):
             self._known[member] = batch, self._signal.measure(theta, batch)
         return self._known[member][1]
+
+
+def _alike(one: Batch, other: Batch) -> bool:
+    """Whether two batches are the same items in the same groups, not merely equal ones."""
+    return one is other or (one.inputs is other.inputs and one.groups is other.groups)
 
 
 class Kind(Protocol):
@@ -59,6 +66,9 @@ class Kind(Protocol):
     def of(self, model: Model) -> Signal:
         """The signal of this kind for ``model``."""
 
+    def units(self, model: Model) -> tuple[int | None, ...]:
+        """Axis of the output units of each tensor of the signal; ``None`` where it has none."""
+
 
 @dataclass(frozen=True)
 class Gradients:
@@ -66,13 +76,21 @@ class Gradients:
 
     Args:
         closed_form: Use the closed form where the model has one. Both forms agree to rounding.
+        memory: How many items are differentiated at once, for models whose items do not see
+            each other and that have no closed form.
     """
 
     closed_form: bool = True
+    memory: Memory = Full()  # noqa: RUF009 - frozen
 
     def of(self, model: Model) -> Signal:
-        form = CLOSED_FORMS.get(type(model)) if self.closed_form else None
-        return form(model) if form else FunctionalGradient(model)
+        form = CLOSED_FORMS.get(type(model))
+        if form is None and is_itemwise(model):
+            return ItemwiseGradient(model, self.memory)
+        return form(model) if form and self.closed_form else FunctionalGradient(model)
+
+    def units(self, model: Model) -> tuple[int | None, ...]:
+        return model.units
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from gcond.matching.adam import Adam
-from gcond.matching.batch import Batch
-from gcond.matching.model import Model, Theta
+import torch
+from torch.nn.functional import log_softmax
+
+from gcond.matching.augmentation import Augmentation, Plain
+from gcond.matching.batch import Batch, targets
+from gcond.matching.memory import Full, Memory
+from gcond.matching.model import Model, Theta, is_itemwise
+from gcond.matching.optimizer import Optimizer, optimizer_of
 from gcond.matching.randomness import generator_for
-from gcond.matching.ranges import positive
+from gcond.matching.ranges import at_least, positive, share
 from gcond.matching.signal import Gradients, Signal
 
 
@@ -60,8 +65,7 @@ class Bank:
     size: int = 20
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise ValueError(f"size must be at least 1, got {self.size}")
+        at_least(1, size=self.size)
 
     def draw(self, model: Model, epoch: int, seed: int) -> Theta:
         return model.draw(generator_for(seed, "model", epoch % self.size))
@@ -80,59 +84,160 @@ class Learner(Protocol):
 class Advance(Protocol):
     """The rule by which a model moves between two matching steps."""
 
-    def start(self, model: Model, theta: Theta) -> Learner:
-        """A learner that begins at ``theta``."""
+    def start(self, model: Model, theta: Theta, generator: torch.Generator) -> Learner:
+        """A learner that begins at ``theta``; what it draws comes from the generator."""
 
 
 @dataclass(frozen=True)
 class TrainOnSynthetic:
-    """Adam on the synthetic set's mean cross-entropy; the moments last for the epoch.
+    """Training on the synthetic set's mean cross-entropy; what the optimiser remembers lasts for
+    the epoch.
 
     Args:
-        lr: Step size of Adam.
+        lr: Step size.
+        momentum: Gradient descent with this momentum, as in the papers on images, instead of
+            Adam.
+        batch_size: A larger set is passed through in shuffled batches of so many items; a
+            training step is then a whole pass. Needs a model whose items do not see each other.
+        augmentation: What the model sees the set through.
+        memory: How many items are differentiated at once, where they do not see each other.
     """
 
     lr: float = 0.01
+    momentum: float | None = None
+    batch_size: int | None = None
+    augmentation: Augmentation = Plain()  # noqa: RUF009 - frozen
+    memory: Memory = Full()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         positive(lr=self.lr)
+        share(momentum=self.momentum or 0.0)
+        at_least(1, batch_size=self.batch_size or 1)
 
-    def start(self, model: Model, theta: Theta) -> Learner:
-        return _AdamLearner.start(model, theta, self.lr, on_real=False)
+    def start(self, model: Model, theta: Theta, generator: torch.Generator) -> Learner:
+        return _Training.start(model, theta, self, generator, on_real=False)
 
 
 @dataclass(frozen=True)
 class TrainOnReal:
-    """Adam on the real batch instead, as in `"Dataset Condensation via Efficient
+    """Training on the real batch instead, as in `"Dataset Condensation via Efficient
     Synthetic-Data Parameterization" <https://arxiv.org/abs/2205.14959>`_.
 
     Args:
-        lr: Step size of Adam.
+        lr: Step size.
+        momentum: As in :class:`TrainOnSynthetic`.
+        batch_size: As in :class:`TrainOnSynthetic`.
+        augmentation: What the model sees the batch through.
+        memory: As in :class:`TrainOnSynthetic`.
     """
 
     lr: float = 0.01
+    momentum: float | None = None
+    batch_size: int | None = None
+    augmentation: Augmentation = Plain()  # noqa: RUF009 - frozen
+    memory: Memory = Full()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         positive(lr=self.lr)
+        share(momentum=self.momentum or 0.0)
+        at_least(1, batch_size=self.batch_size or 1)
 
-    def start(self, model: Model, theta: Theta) -> Learner:
-        return _AdamLearner.start(model, theta, self.lr, on_real=True)
+    def start(self, model: Model, theta: Theta, generator: torch.Generator) -> Learner:
+        return _Training.start(model, theta, self, generator, on_real=True)
 
 
 @dataclass(frozen=True)
-class _AdamLearner:
+class WhileRealImproves:
+    """Training that ends where the loss on the real batch rises, the overfitting-aware rule of
+    `"Delving into Effective Gradient Matching for Dataset Condensation"
+    <https://arxiv.org/abs/2208.00311>`_. The schedule's inner steps are the most it takes.
+
+    Args:
+        training: The training.
+        items: Most real items that are looked at, evenly spread over the batch; all of them
+            where the items of a batch see each other in the model.
+    """
+
+    training: TrainOnSynthetic = TrainOnSynthetic()
+    items: int = 256
+
+    def __post_init__(self) -> None:
+        at_least(1, items=self.items)
+
+    def start(self, model: Model, theta: Theta, generator: torch.Generator) -> Learner:
+        return _Watched(model, self.training.start(model, theta, generator), self.items)
+
+
+@dataclass(frozen=True)
+class _Watched:
+    model: Model
+    learner: Learner
+    items: int
+
+    def step(self, synthetic: Batch, real: Batch, steps: int) -> Theta:
+        theta = self.learner.step(synthetic, real, 0)
+        if not steps:
+            return theta
+        seen = self._seen(real)
+        last = self._loss(theta, seen)
+        for _ in range(steps):
+            theta = self.learner.step(synthetic, real, 1)
+            loss = self._loss(theta, seen)
+            if loss > last:
+                break
+            last = loss
+        return theta
+
+    def _seen(self, real: Batch) -> Batch:
+        if not is_itemwise(self.model) or len(real.y) <= self.items:
+            return real
+        return real.take(torch.linspace(0, len(real.y) - 1, self.items).long())
+
+    def _loss(self, theta: Theta, batch: Batch) -> float:
+        with torch.no_grad():
+            logits = batch.counted(self.model(theta, *batch.inputs))
+            y = targets(batch.y, logits.shape[-1], logits.dtype)
+            return float(-(y * log_softmax(logits, -1)).sum(-1).mean())
+
+
+@dataclass(frozen=True)
+class _Training:
     signal: Signal
-    adam: Adam
+    optimizer: Optimizer
+    how: TrainOnSynthetic | TrainOnReal
+    generator: torch.Generator
     on_real: bool
 
     @staticmethod
-    def start(model: Model, theta: Theta, lr: float, on_real: bool) -> _AdamLearner:
+    def start(
+        model: Model,
+        theta: Theta,
+        how: TrainOnSynthetic | TrainOnReal,
+        generator: torch.Generator,
+        on_real: bool,
+    ) -> _Training:
+        if how.batch_size is not None and not is_itemwise(model):
+            raise ValueError(
+                f"batch_size={how.batch_size} cuts a set into batches, but the items of a batch "
+                f"see each other in {type(model).__name__}; leave it out"
+            )
         copy = [t.clone() for t in theta]
-        return _AdamLearner(Gradients().of(model), Adam(copy, lr), on_real)
+        optimizer = optimizer_of(copy, how.lr, how.momentum)
+        signal = Gradients(memory=how.memory).of(model)
+        return _Training(signal, optimizer, how, generator, on_real)
 
     def step(self, synthetic: Batch, real: Batch, steps: int) -> Theta:
-        batch = (real if self.on_real else synthetic).detach().pooled()
+        whole = (real if self.on_real else synthetic).detach().pooled()
         for _ in range(steps):
-            gradients = self.signal.measure(tuple(self.adam.leaves), batch)
-            self.adam.step([g[0] for g in gradients])
-        return tuple(self.adam.leaves)
+            for batch in self._batches(whole):
+                seen = self.how.augmentation.draw(self.generator)(batch)
+                gradients = self.signal.measure(tuple(self.optimizer.leaves), seen)
+                self.optimizer.step([g[0] for g in gradients])
+        return tuple(self.optimizer.leaves)
+
+    def _batches(self, whole: Batch) -> list[Batch]:
+        size = self.how.batch_size or len(whole.y)
+        if len(whole.y) <= size:
+            return [whole]
+        order = torch.randperm(len(whole.y), generator=self.generator).to(whole.y.device)
+        return [whole.take(rows) for rows in torch.split(order, size)]

@@ -10,9 +10,21 @@ from gcond.graph.bags import Bags
 from gcond.graph.initialise import BestOf, Initialisation, Selected
 from gcond.graph.labels import Heard, Taught, TrainingLabels
 from gcond.graph.method import GraphMethod
+from gcond.graph.models import PropagatedMLP
 from gcond.graph.teachers import GRAND, KernelRidge, Mixture, SelfTraining
 from gcond.graph.whitening import Whitened
-from gcond.matching import AllAtOnce, Best, Schedule, Step
+from gcond.matching import (
+    AllAtOnce,
+    AngleAndMagnitude,
+    Best,
+    ByClassAndTogether,
+    Embeddings,
+    Schedule,
+    SquaredL2,
+    Step,
+    WarmUp,
+    WhileRealImproves,
+)
 
 HUMBLE: tuple[Initialisation, ...] = (
     Selected(),
@@ -34,6 +46,16 @@ GCOND = GraphMethod(
 GCOND_X = replace(GCOND, name="gcond-x", adjacency=Identity(), turns=AllAtOnce())
 DOSCOND = replace(GCOND, name="doscond", schedule=Schedule(epochs=100))
 DOSCOND_X = replace(DOSCOND, name="doscond-x", adjacency=Identity(), turns=AllAtOnce())
+
+DCC = replace(GCOND, name="dcc", grouping=WarmUp(epochs=5, outer_steps=5))
+MULTI_LEVEL = replace(
+    GCOND,
+    name="multi-level",
+    grouping=ByClassAndTogether(),
+    distance=AngleAndMagnitude(),
+    advance=WhileRealImproves(),
+)
+DM = replace(DOSCOND, name="dm", model=PropagatedMLP(), signal=Embeddings(), distance=SquaredL2())
 
 RIDGE = KernelRidge()
 TEACHER = Mixture(

@@ -30,8 +30,14 @@ from gcond.graph.sets import structure as set_structure
 from gcond.graph.sets import training as set_training
 from gcond.graph.sets import validation as set_validation
 from gcond.graph.sets.outcome import SetMethod
+from gcond.image import augmentation as image_augmentation
+from gcond.image import initialise as image_initialise
+from gcond.image import method as image_method
+from gcond.image import networks, pixels
+from gcond.image import selection as image_selection
+from gcond.image.outcome import ImageCondenser
 from gcond.methods import coreset as selectors
-from gcond.methods import graph, sets
+from gcond.methods import graph, images, sets
 from gcond.spelling import meant
 
 _METHODS: tuple[tuple[Method, str], ...] = (
@@ -39,6 +45,9 @@ _METHODS: tuple[tuple[Method, str], ...] = (
     (graph.GCOND_X, "the same without edges"),
     (graph.DOSCOND, "one-step gradient matching: the model never moves"),
     (graph.DOSCOND_X, "the same without edges"),
+    (graph.DCC, "gcond with gradients of each class first and of all classes together later"),
+    (graph.MULTI_LEVEL, "gcond on classes and their mean, by angle and magnitude"),
+    (graph.DM, "one-step matching of mean embeddings; no second derivatives"),
     (graph.BAGS, "means of bags of nodes that a teacher labels softly, whitened; no matching"),
     (graph.BAGS_HARD, "the same with classes as labels"),
     (selectors.RANDOM, "random training nodes and the edges between them"),
@@ -58,9 +67,22 @@ _SET_METHODS: tuple[tuple[SetMethod, str], ...] = (
     (sets.CENTROID, "the graphs nearest class-wise k-means centres"),
 )
 
-Items = Literal["nodes", "graphs"]
+_IMAGE_METHODS: tuple[tuple[ImageCondenser, str], ...] = (
+    (images.DSA, "gradient matching through siamese augmentation, from real images"),
+    (images.DC, "multi-step gradient matching, class by class"),
+    (images.DM, "mean embeddings under random networks; no second derivatives"),
+    (images.DCC, "gradients of each class first and of all classes together later"),
+    (images.MULTI_LEVEL, "classes and their mean, angle and magnitude, early-stopped training"),
+    (images.DD, "loss after a few learned training steps"),
+    (images.RANDOM, "random training images"),
+    (images.HERDING, "greedy match of class means"),
+    (images.KCENTER, "farthest-first traversal of each class"),
+    (images.CENTROID, "class-wise k-means of pixels"),
+)
 
-DEFAULT: Mapping[Items, str] = {"nodes": "gcond", "graphs": "doscond"}
+Items = Literal["nodes", "graphs", "images"]
+
+DEFAULT: Mapping[Items, str] = {"nodes": "gcond", "graphs": "doscond", "images": "dsa"}
 """What a dataset is condensed with where no method is named."""
 
 TYPES: Mapping[str, type] = {
@@ -84,15 +106,22 @@ TYPES: Mapping[str, type] = {
         labels.Taught,
         labels.TrainingLabels,
         matching.AllAtOnce,
+        matching.AngleAndMagnitude,
         matching.Bank,
         matching.Best,
         matching.ByClass,
+        matching.ByClassAndTogether,
+        matching.Chunked,
         matching.CosinePerUnit,
+        matching.Embeddings,
         matching.Fixed,
         matching.FlatCosine,
         matching.Fresh,
+        matching.Full,
         matching.Gradients,
         matching.Last,
+        matching.LossOf,
+        matching.Plain,
         matching.RelativeSquaredL2,
         matching.Schedule,
         matching.SquaredL2,
@@ -101,8 +130,24 @@ TYPES: Mapping[str, type] = {
         matching.TrainOnReal,
         matching.TrainOnSynthetic,
         matching.Turns,
+        matching.Unrolled,
+        matching.WarmUp,
+        matching.WhileRealImproves,
         method.GraphMethod,
         selection.Selection,
+        image_augmentation.Siamese,
+        image_initialise.MeanImages,
+        image_initialise.NoiseImages,
+        image_initialise.SelectedImages,
+        image_method.ImageMethod,
+        image_selection.ImageSelection,
+        networks.AlexNet,
+        networks.ConvNet,
+        networks.LeNet,
+        networks.MLP,
+        networks.ResNet18,
+        networks.VGG11,
+        pixels.LearnedRates,
         set_features.Categorical,
         set_features.Free,
         set_initialise.BestStart,
@@ -138,12 +183,16 @@ TYPES: Mapping[str, type] = {
 def get_method(name: str, items: Literal["nodes"] = "nodes") -> Method: ...
 @overload
 def get_method(name: str, items: Literal["graphs"]) -> SetMethod: ...
+@overload
+def get_method(name: str, items: Literal["images"]) -> ImageCondenser: ...
+@overload
+def get_method(name: str, items: Items) -> Any: ...
 def get_method(name: str, items: Items = "nodes") -> Any:
     """The method of that name with our defaults; change it with ``dataclasses.replace``.
 
     Args:
         name: One of :func:`list_methods`.
-        items: What it condenses: the nodes of a graph, or sets of graphs.
+        items: What it condenses: the nodes of a graph, sets of graphs, or images.
 
     Raises:
         ValueError: The name is unknown.
@@ -161,11 +210,18 @@ def get_method(name: str, items: Items = "nodes") -> Any:
 
 
 def list_methods(items: Items = "nodes") -> dict[str, str]:
-    """Names of all methods for nodes or for sets of graphs, each with what it does."""
+    """Names of all methods for nodes, for sets of graphs or for images, each with what it does."""
     return {found.name: text for found, text in _table(items)}
 
 
 def _table(items: Items) -> tuple[tuple[Any, str], ...]:
-    if items not in ("nodes", "graphs"):
-        raise ValueError(f"items must be 'nodes' or 'graphs', got {items!r}")
-    return _METHODS if items == "nodes" else _SET_METHODS
+    if items not in _TABLES:
+        raise ValueError(f"items must be {' or '.join(map(repr, _TABLES))}, got {items!r}")
+    return _TABLES[items]
+
+
+_TABLES: Mapping[Items, tuple[tuple[Any, str], ...]] = {
+    "nodes": _METHODS,
+    "graphs": _SET_METHODS,
+    "images": _IMAGE_METHODS,
+}

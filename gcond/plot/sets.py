@@ -11,6 +11,7 @@ import networkx as nx
 import numpy as np
 import torch
 
+from gcond.graph.sets.encoding import Encoding
 from gcond.plot import style
 
 if TYPE_CHECKING:
@@ -102,9 +103,9 @@ def _real(
 def _kinds(condensed: Condensed, x: Tensor, real: bool = False) -> Tensor:
     """A number for each row, the same for the same category of the first column that varies."""
     encoding = condensed.source.preprocess
-    blocks = getattr(encoding, "blocks", ())
-    if not blocks:
+    if not isinstance(encoding, Encoding) or not encoding.blocks:
         return torch.zeros(len(x), dtype=torch.long)
+    blocks = encoding.blocks
     encoded = x if condensed.encoded and not real else encoding(x)
     kinds: Tensor = encoded[:, : blocks[0]].argmax(1)
     return kinds

@@ -15,6 +15,7 @@ from gcond.matching import (
 )
 from gcond.matching.randomness import ROLES
 
+DRAWS = generator_for(0, "inner")
 MODEL = Linear(4, 3, torch.zeros((), dtype=torch.float64))
 
 
@@ -111,7 +112,7 @@ def test_adam_continues_from_its_state_and_leaves_what_has_no_gradient():
 def test_a_learner_does_not_change_its_start():
     theta = Fresh().draw(MODEL, 0, seed=0)
     before = [t.clone() for t in theta]
-    TrainOnSynthetic().start(MODEL, theta).step(labelled(0), labelled(1), 2)
+    TrainOnSynthetic().start(MODEL, theta, DRAWS).step(labelled(0), labelled(1), 2)
     assert all(torch.equal(a, b) for a, b in zip(theta, before, strict=True))
 
 
@@ -125,7 +126,7 @@ def labelled(seed):
 def test_a_learner_is_torch_adam_on_the_mean_loss_and_its_moments_last(advance, own):
     sides = labelled(0), labelled(1)
     theta = Fresh().draw(MODEL, 0, seed=0)
-    learner = advance.start(MODEL, theta)
+    learner = advance.start(MODEL, theta, DRAWS)
     learner.step(*sides, 3)
     found = learner.step(*sides, 4)
 
@@ -142,4 +143,7 @@ def test_a_learner_is_torch_adam_on_the_mean_loss_and_its_moments_last(advance, 
 
 def test_no_inner_steps_leave_the_model_where_it_is():
     theta = Fresh().draw(MODEL, 0, seed=0)
-    assert same(TrainOnSynthetic().start(MODEL, theta).step(labelled(0), labelled(1), 0), theta)
+    assert same(
+        TrainOnSynthetic().start(MODEL, theta, DRAWS).step(labelled(0), labelled(1), 0),
+        theta,
+    )

@@ -372,7 +372,7 @@ def test_methods_are_found_by_what_they_condense():
     assert isinstance(gcond.get_method("doscond", "graphs"), GraphSetMethod)
     assert "random training graphs" in gcond.list_methods("graphs").values()
     with pytest.raises(ValueError, match="'nodes' or 'graphs'"):
-        gcond.get_method("gcond", "images")
+        gcond.get_method("gcond", "pictures")
 
 
 def test_several_labels_per_graph(quick):

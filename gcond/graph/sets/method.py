@@ -29,6 +29,7 @@ from gcond.matching import (
     Distance,
     Gradients,
     Grouping,
+    Kind,
     Last,
     NonFiniteError,
     Observer,
@@ -46,6 +47,7 @@ from gcond.matching import (
     restore,
     targets,
 )
+from gcond.matching.ranges import at_least, positive
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class GraphSetMethod:
     model: SetMatcher = PooledGCN()  # noqa: RUF009
     stream: Stream = Bank()  # noqa: RUF009
     advance: Advance = TrainOnSynthetic()  # noqa: RUF009
-    signal: Gradients = Gradients()  # noqa: RUF009
+    signal: Kind = Gradients()  # noqa: RUF009
     grouping: Grouping = ByClass()  # noqa: RUF009
     distance: Distance = CosinePerUnit()  # noqa: RUF009
     turns: Turns | AllAtOnce = AllAtOnce()  # noqa: RUF009
@@ -101,6 +103,10 @@ class GraphSetMethod:
     sample_once: bool = True
     validator: SetValidator = SetValidator()  # noqa: RUF009
     selection: Best | Last = Last()  # noqa: RUF009
+
+    def __post_init__(self) -> None:
+        at_least(1, batch_size=self.batch_size)
+        positive(most_nodes=self.most_nodes)
 
     def describe(self) -> str:
         return f"{self.name}, {type(self.model).__name__}"

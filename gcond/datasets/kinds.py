@@ -1,0 +1,113 @@
+"""What there is to condense: nodes of a graph, sets of graphs, images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from gcond.datasets.convert import as_task
+from gcond.datasets.convert_images import as_image_task, holds_images
+from gcond.datasets.convert_sets import as_set_task, holds_graphs
+from gcond.graph.large.memory import Memory
+from gcond.graph.preprocess import Normalisation
+from gcond.graph.sets.task import SetTask
+from gcond.graph.task import NodeTask, Setting
+from gcond.image.task import ImageTask
+from gcond.methods import Items
+
+AnyTask = NodeTask | SetTask | ImageTask
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How a dataset is opened, whatever it holds.
+
+    Args:
+        root: Folder of the datasets, for names.
+        setting: ``"transductive"`` or ``"inductive"``, for nodes.
+        normalize: Preprocessing.
+        split: Number of the split.
+        memory: Most memory while a graph that is kept on disk is propagated.
+    """
+
+    root: str | Path | None = None
+    setting: Setting = "transductive"
+    normalize: str = "auto"
+    split: int = 0
+    memory: Memory = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One of the things there are to condense.
+
+    Args:
+        items: What is counted.
+        what: What a dataset of it is called.
+        holds: Whether something given as a dataset is one.
+        open: Makes a task of it.
+        key: What a run on a task is known by besides its data.
+    """
+
+    items: Items
+    what: str
+    holds: Callable[[Any], bool]
+    open: Callable[[Any, Opening], AnyTask]
+    key: Callable[[Any], dict[str, str]]
+
+    @property
+    def size(self) -> str:
+        """Name of the argument that gives a number of items."""
+        return f"num_{self.items}"
+
+
+def _nodes(dataset: Any, how: Opening) -> NodeTask:
+    kind = cast("Normalisation", how.normalize)
+    return as_task(
+        dataset,
+        root=how.root,
+        setting=how.setting,
+        normalize=kind,
+        split=how.split,
+        memory=how.memory,
+    )
+
+
+def _graphs(dataset: Any, how: Opening) -> SetTask:
+    return as_set_task(dataset, root=how.root, normalize=how.normalize, split=how.split)
+
+
+def _images(dataset: Any, how: Opening) -> ImageTask:
+    return as_image_task(dataset, root=how.root, normalize=how.normalize, split=how.split)
+
+
+NODES = Kind(
+    "nodes",
+    "one graph",
+    lambda dataset: True,
+    _nodes,
+    lambda task: {"setting": task.setting, "preprocess": task.preprocess.kind},
+)
+GRAPHS = Kind(
+    "graphs",
+    "a set of graphs",
+    holds_graphs,
+    _graphs,
+    lambda task: {"setting": "graphs", "preprocess": task.encoding.kind},
+)
+IMAGES = Kind(
+    "images",
+    "a set of images",
+    holds_images,
+    _images,
+    lambda task: {"setting": "images", "preprocess": str(task.scale)},
+)
+KINDS = (IMAGES, GRAPHS, NODES)
+"""In the order in which they are asked; what no other kind holds are nodes."""
+
+
+def kind_of(dataset: Any) -> Kind:
+    """What a dataset holds."""
+    return next(kind for kind in KINDS if kind.holds(dataset))

@@ -1,0 +1,1 @@
+"""The image domain: labelled images as tasks, pixels as synthetic sets."""

@@ -1,0 +1,155 @@
+r"""Differentiable augmentation, the same on both sides of a match, `"Dataset Condensation with
+Differentiable Siamese Augmentation" <https://arxiv.org/abs/2102.08259>`_.
+
+Transformations act on images as networks see them, ``[n, C, H, W]``; each takes eight numbers from
+:math:`U(0, 1)` for every image, so that equal numbers are the equal transformation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn.functional import affine_grid, grid_sample
+
+from gcond.matching import Batch
+from gcond.matching.augmentation import View
+
+NUMBERS = 8
+"""Random numbers of a transformation."""
+SHIFT, HOLE, SCALE, DEGREES = 0.125, 0.5, 1.2, 15.0
+"""Shares of a side that are shifted at most and cut out, largest scale, largest rotation."""
+
+
+@dataclass(frozen=True)
+class Siamese:
+    """One transformation for each class of a batch, the same for its real and its synthetic
+    images.
+
+    Args:
+        strategy: Transformations to choose from, joined by ``_``: ``color`` (brightness,
+            saturation, contrast), ``crop`` (shift by up to an eighth), ``cutout`` (a square of
+            half the side), ``flip``, ``scale`` (by 1/1.2 to 1.2), ``rotate`` (by up to 15
+            degrees). One of them is drawn for each class.
+        per_item: Draw numbers for each image, of one transformation for the whole batch: what
+            networks are trained with.
+    """
+
+    strategy: str = "color_crop_cutout_flip_scale_rotate"
+    per_item: bool = False
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.strategy.split("_") if name not in TRANSFORMATIONS]
+        if unknown:
+            raise ValueError(
+                f"unknown transformation {unknown[0]!r} in strategy {self.strategy!r}; known: "
+                f"{', '.join(TRANSFORMATIONS)}, joined by '_'"
+            )
+
+    def draw(self, generator: torch.Generator) -> View:
+        """One transformation; every batch that it is shown is changed in the same way."""
+        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+
+        def view(batch: Batch) -> Batch:
+            seen = self._seen(batch.inputs[0], batch.y, torch.Generator().manual_seed(seed))
+            return replace(batch, inputs=(seen, *batch.inputs[1:]))
+
+        return view
+
+    def _seen(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        names = self.strategy.split("_")
+        if self.per_item:
+            name = names[int(torch.randint(len(names), (), generator=generator))]
+            return TRANSFORMATIONS[name](x, _numbers(len(x), generator, x))
+        classes = y if y.dim() == 1 else y.argmax(1)
+        many = y.shape[1] if y.dim() == 2 else int(classes.max()) + 1
+        parts, order = [], []
+        for c in range(many):
+            name = names[int(torch.randint(len(names), (), generator=generator))]
+            numbers = _numbers(1, generator, x)
+            rows = (classes == c).nonzero().flatten()
+            if len(rows):
+                parts.append(TRANSFORMATIONS[name](x[rows], numbers.expand(len(rows), -1)))
+                order.append(rows)
+        return torch.cat(parts)[torch.cat(order).argsort()]
+
+
+def _numbers(n: int, generator: torch.Generator, like: Tensor) -> Tensor:
+    """Drawn in one type, so that float32 and float64 images see the same transformation."""
+    return torch.rand(n, NUMBERS, generator=generator).to(like)
+
+
+def _color(x: Tensor, u: Tensor) -> Tensor:
+    brightness, saturation, contrast = (u[:, i].view(-1, 1, 1, 1) for i in range(3))
+    x = x + (brightness - 0.5)
+    grey = x.mean(1, keepdim=True)
+    x = (x - grey) * (2 * saturation) + grey
+    level = x.mean((1, 2, 3), keepdim=True)
+    return (x - level) * (contrast + 0.5) + level
+
+
+def _crop(x: Tensor, u: Tensor) -> Tensor:
+    height, width = x.shape[2:]
+    rows, inside_rows = _shifted(height, u[:, 0])
+    columns, inside_columns = _shifted(width, u[:, 1])
+    rows = rows[:, None, :, None].expand(-1, x.shape[1], -1, width)
+    columns = columns[:, None, None, :].expand(-1, x.shape[1], height, -1)
+    moved = x.gather(2, rows).gather(3, columns)
+    return moved * (inside_rows[:, None, :, None] & inside_columns[:, None, None, :])
+
+
+def _shifted(side: int, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Places ``[n, side]`` that a shifted side is read from, and whether they exist."""
+    most = int(side * SHIFT + 0.5)
+    shift = (u * (2 * most + 1)).long() - most
+    place = torch.arange(side, device=u.device) + shift[:, None]
+    return place.clamp(0, side - 1), (place >= 0) & (place < side)
+
+
+def _cutout(x: Tensor, u: Tensor) -> Tensor:
+    rows, columns = _hole(x.shape[2], u[:, 0]), _hole(x.shape[3], u[:, 1])
+    return x * ~(rows[:, None, :, None] & columns[:, None, None, :])
+
+
+def _hole(side: int, u: Tensor) -> Tensor:
+    """Which places ``[n, side]`` the square covers."""
+    size = int(side * HOLE + 0.5)
+    first = (u * (side + 1 - size % 2)).long() - size // 2
+    place = torch.arange(side, device=u.device)
+    return (place >= first[:, None]) & (place < first[:, None] + size)
+
+
+def _flip(x: Tensor, u: Tensor) -> Tensor:
+    return torch.where((u[:, 0] < 0.5).view(-1, 1, 1, 1), x.flip(3), x)
+
+
+def _scale(x: Tensor, u: Tensor) -> Tensor:
+    scale = u[:, :2] * (SCALE - 1 / SCALE) + 1 / SCALE
+    return _warped(x, torch.diag_embed(scale))
+
+
+def _rotate(x: Tensor, u: Tensor) -> Tensor:
+    angle = (2 * u[:, 0] - 1) * math.radians(DEGREES)
+    sin, cos = angle.sin(), angle.cos()
+    return _warped(x, torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1))
+
+
+def _warped(x: Tensor, linear: Tensor) -> Tensor:
+    """Bilinear reading at linearly mapped places ``[n, 2, 2]``, zero outside."""
+    theta = torch.cat([linear, linear.new_zeros(len(linear), 2, 1)], 2)
+    grid = affine_grid(theta, list(x.shape), align_corners=False)
+    return grid_sample(x, grid, align_corners=False)
+
+
+TRANSFORMATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "color": _color,
+    "crop": _crop,
+    "cutout": _cutout,
+    "flip": _flip,
+    "scale": _scale,
+    "rotate": _rotate,
+}
+"""By name; each takes images ``[n, C, H, W]`` and numbers ``[n, 8]``."""

@@ -1,0 +1,75 @@
+"""Matching on images: the papers as values, and the selectors beside them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gcond.coreset import Centroid, Herding, KCenter, Random
+from gcond.image.augmentation import Siamese
+from gcond.image.initialise import NoiseImages, SelectedImages
+from gcond.image.method import ImageMethod
+from gcond.image.networks import ConvNet
+from gcond.image.pixels import LearnedRates
+from gcond.image.selection import ImageSelection
+from gcond.matching import (
+    AngleAndMagnitude,
+    ByClassAndTogether,
+    Chunked,
+    Embeddings,
+    LossOf,
+    Schedule,
+    SquaredL2,
+    Step,
+    TrainOnSynthetic,
+    Unrolled,
+    WarmUp,
+    WhileRealImproves,
+)
+
+TRAINING = TrainOnSynthetic(0.01, momentum=0.0, batch_size=256, memory=Chunked(32))
+
+DC = ImageMethod(
+    "dc",
+    Schedule(epochs=20, outer_steps=10, inner_steps=10),
+    network=ConvNet(width=32),
+    init=NoiseImages(),
+    advance=TRAINING,
+    batch_size=64,
+)
+DSA = replace(
+    DC,
+    name="dsa",
+    init=SelectedImages(),
+    augmentation=Siamese(),
+    advance=replace(TRAINING, augmentation=Siamese(per_item=True)),
+)
+DM = replace(
+    DSA,
+    name="dm",
+    schedule=Schedule(epochs=1000),
+    signal=Embeddings(memory=Chunked(64)),
+    distance=SquaredL2(),
+    pixels=Step(1.0, momentum=0.5),
+)
+DCC = replace(DC, name="dcc", init=SelectedImages(), grouping=WarmUp(epochs=5, outer_steps=5))
+MULTI_LEVEL = replace(
+    DC,
+    name="multi-level",
+    grouping=ByClassAndTogether(),
+    distance=AngleAndMagnitude(),
+    advance=WhileRealImproves(replace(TRAINING, momentum=0.5)),
+)
+DD = replace(
+    DC,
+    name="dd",
+    schedule=Schedule(epochs=200),
+    signal=Unrolled(),
+    distance=LossOf(),
+    pixels=Step(0.01),
+    rates=LearnedRates(),
+)
+
+RANDOM = ImageSelection("random", Random())
+HERDING = ImageSelection("herding", Herding())
+KCENTER = ImageSelection("k-center", KCenter())
+CENTROID = ImageSelection("centroid", Centroid(), "pixels")

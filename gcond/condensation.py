@@ -16,7 +16,8 @@ from gcond.condensed import Condensed, History, Source, parts_of, versions
 from gcond.condensed.checkpoint import read as read_checkpoint
 from gcond.condensed.container import beside
 from gcond.datasets import KINDS, Kind, Opening, kind_of
-from gcond.matching import NonFiniteError
+from gcond.matching import LostRankError, NonFiniteError
+from gcond.matching.distributed import join
 from gcond.methods import DEFAULT, get_method, list_methods
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ def condense(
 
     Main arguments are ``dataset``, one size, and ``method``; the others need no attention for
     most purposes.
+
+    Started by ``torchrun``, the processes share the run: each matches at models and real batches of
+    its own, and their derivatives are averaged. All of them return the result.
 
     Args:
         dataset: A name (``"cora"``), a PyG ``Dataset`` with one graph, a PyG ``Data`` with
@@ -112,6 +116,8 @@ def condense(
         NonFiniteError: The objective became infinite or undefined. ``error.kept`` is the last
             good state as a :class:`Condensed`; with a checkpoint it is saved beside it as
             ``NAME.last-good.safetensors``.
+        LostRankError: Another process of the run is gone; the checkpoint continues with any
+            number of them.
 
     Example:
         >>> import gcond
@@ -119,9 +125,9 @@ def condense(
         >>> small.num_nodes
         18
     """
-    kind = kind_of(dataset)
+    team, kind = join(), kind_of(dataset)
     chosen = _method(method, kind)
-    _check(seed, checkpoint, resume)
+    _check(seed, checkpoint, resume, new=team.leads and not resume)
     task = kind.open(dataset, Opening(root, setting, normalize, split, memory))
     sizes = {"num_nodes": num_nodes, "num_graphs": num_graphs, "num_images": num_images}
     size = _size(task, kind, sizes, per_class)
@@ -138,11 +144,11 @@ def condense(
     watching = list(observers)
     if in_terminal() if progress is None else progress:
         watching.append(ProgressBar())
-    begun = None
+    begun = keeper = None
     if checkpoint is not None:
         path, key = Path(checkpoint), _key(task, kind, chosen, seed, counts)
-        begun = _begun(path, key, resume)
-        watching.append(Checkpoint(path, key))
+        begun, keeper = _begun(path, key, resume), Checkpoint(path, key)
+        watching.append(keeper)
     log.info(
         "%s: %d -> %d %s (%s), %s, cpu",
         task.name,
@@ -161,6 +167,10 @@ def condense(
         outcome = chosen.run(
             task, torch.tensor(counts), seed=seed, observers=watching, progress=begun
         )
+    except LostRankError:
+        if keeper is not None:
+            keeper.flush()
+        raise
     except NonFiniteError as error:
         if error.kept is not None:
             error.kept = result(error.kept)
@@ -193,7 +203,7 @@ def _methods(kind: Kind) -> list[Any]:
     return [get_method(name, kind.items) for name in list_methods(kind.items)]
 
 
-def _check(seed: object, checkpoint: str | Path | None, resume: bool) -> None:
+def _check(seed: object, checkpoint: str | Path | None, resume: bool, new: bool) -> None:
     if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
         raise ValueError(f"seed must be a whole number of at most 64 bits, got {seed!r}")
     if checkpoint is None:
@@ -205,7 +215,7 @@ def _check(seed: object, checkpoint: str | Path | None, resume: bool) -> None:
         raise FileNotFoundError(f"the folder {path.parent} of checkpoint= does not exist")
     if path.is_dir():
         raise ValueError(f"checkpoint={str(path)!r} is a folder; name a file in it")
-    if path.exists() and not resume:
+    if path.exists() and new:
         raise ValueError(
             f"{path} holds a run already; continue it with resume (--resume), or delete the file"
         )

@@ -69,7 +69,6 @@ def contestants() -> dict[str, Any]:
         "doscond-x": gcond.get_method("doscond-x"),
         "gcond from noise, step 0": replace(noise, schedule=replace(main.schedule, epochs=0)),
         "gcond from noise": noise,
-        "doscond from noise": replace(noise, name="doscond", schedule=Schedule(epochs=400)),
         "bags-hard": gcond.get_method("bags-hard"),
         "bags": gcond.get_method("bags"),
     }

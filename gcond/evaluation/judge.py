@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from gcond.graph.receptive import Receptive
 from gcond.graph.task import NodeTask, Split
 from gcond.graph.training import score, train
 from gcond.image.networks import Network
+from gcond.matching.distributed import current, join
 from gcond.methods import get_method
 
 Percent = tuple[float, ...]
@@ -57,7 +59,8 @@ def evaluate(
     """Trains fresh models on a condensed set and tests them on the real one.
 
     Models named ``"GCN"`` are trained for all seeds at once; a seed's accuracy does not depend
-    on how many are trained beside it. Test nodes are looked at once, by the kept epoch.
+    on how many are trained beside it. Test nodes are looked at once, by the kept epoch. Processes
+    that ``torchrun`` started share the seeds.
 
     On a graph that is kept on disk GCN and SGC are judged, epochs are chosen on propagated
     validation rows (the protocol's name says so: ``"gcn-600-rows"``), and the whole graph is
@@ -99,6 +102,7 @@ def evaluate(
             baselines=baselines,
             root=root,
         )
+    join()
     baselines = BASELINES if baselines is None else baselines
     chosen = get_protocol(protocol or "gcn-600")
     found: Model = named("GCN" if model is None else model)
@@ -153,8 +157,9 @@ def _row(
     began = time.perf_counter()
     full = kept(condensed, protocol.min_edge_weight)
     if real.task.disk is not None:
-        assert isinstance(model, str)
-        test, val = large.condensed_row(full, real.task, model, protocol, range(seeds))
+        test, val = current().spread(
+            seeds, lambda mine: large.condensed_row(full, real.task, str(model), protocol, mine)
+        )
     elif model == "GCN":
         view = receptive.of_graph(full.x, full.adjacency, full.targets)
         test, val = _together(view, real.task, protocol, seeds)
@@ -168,7 +173,7 @@ def _whole(real: Real, model: Model, protocol: Protocol, seeds: int) -> Row:
     began = time.perf_counter()
     task, name = real.task, "whole"
     if task.disk is not None:
-        (test, val), name = large.whole_row(task, range(seeds)), "whole (SGC)"
+        (test, val), name = current().spread(seeds, partial(large.whole_row, task)), "whole (SGC)"
     elif model == "GCN":
         test, val = _together(receptive.of_split(task, "train"), task, protocol, seeds)
     else:
@@ -181,9 +186,16 @@ def _together(
     view: Receptive, task: NodeTask, protocol: Protocol, seeds: int
 ) -> tuple[Percent, Percent]:
     """Test and validation accuracies of one GCN per seed, trained as one model."""
+    found = current().spread(seeds, partial(_all_at_once, view, task, protocol))
+    return found[0], found[1]
+
+
+def _all_at_once(
+    view: Receptive, task: NodeTask, protocol: Protocol, seeds: Sequence[int]
+) -> tuple[Percent, Percent]:
     val = receptive.of_split(task, "val") if len(task.index["val"]) else None
     training = protocol.training_of("GCN")
-    weights, accuracy, _ = train(view, task.num_classes, range(seeds), training, val)
+    weights, accuracy, _ = train(view, task.num_classes, seeds, training, val)
     test, _ = score(receptive.of_split(task, "test"), weights)
     return _percent(test), () if val is None else _percent(accuracy)
 
@@ -192,9 +204,16 @@ def _one_by_one(
     view: View, real: Real, model: Model, protocol: Protocol, seeds: int
 ) -> tuple[Percent, Percent]:
     """The same for any architecture, one model after the other."""
+    every = current().spread(seeds, partial(_in_turn, view, real, model, protocol))
+    return every[0], every[1]
+
+
+def _in_turn(
+    view: View, real: Real, model: Model, protocol: Protocol, seeds: Sequence[int]
+) -> tuple[Percent, Percent]:
     found: dict[Split, list[float]] = {"test": [], "val": []}
     val = real.view("val")
-    for seed in range(seeds):
+    for seed in seeds:
         module = trained(model, real.task.num_classes, view, val, protocol, seed)
         for split, accuracies in found.items():
             looked_at = real.view(split)

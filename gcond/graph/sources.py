@@ -23,8 +23,15 @@ DENSE_BYTES = 2**28
 class Source(Protocol):
     """Real inputs of a matching model."""
 
-    def take(self, rows: Tensor, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Tensor | None]:
-        """Inputs for the training nodes numbered ``rows``, and which output rows count."""
+    @property
+    def draws(self) -> bool:
+        """Whether equal rows have other inputs in another step."""
+
+    def take(
+        self, rows: Tensor, dtype: torch.dtype, generator: torch.Generator | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        """Inputs for the training nodes numbered ``rows``, and which output rows count; what is
+        drawn is drawn from the generator."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +44,11 @@ class Rows:
     """
 
     propagated: Callable[[], Any]
+    draws = False
 
-    def take(self, rows: Tensor, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Tensor | None]:
+    def take(
+        self, rows: Tensor, dtype: torch.dtype, generator: torch.Generator | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
         if self._dense is None:
             return (to_tensor(self.z[rows.numpy()], dtype),), None
         return (self._dense[rows].to(dtype),), None
@@ -66,8 +76,11 @@ class Neighbourhoods:
     x: Any
     nodes: Any
     layers: int
+    draws = False
 
-    def take(self, rows: Tensor, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Tensor | None]:
+    def take(
+        self, rows: Tensor, dtype: torch.dtype, generator: torch.Generator | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
         reach = self.nodes[rows.numpy()]
         blocks = []
         for _ in range(self.layers - 1):
@@ -83,8 +96,11 @@ class WholeGraph:
     """The whole training graph in PyG's form, for modules of unknown depth."""
 
     task: NodeTask
+    draws = False
 
-    def take(self, rows: Tensor, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Tensor | None]:
+    def take(
+        self, rows: Tensor, dtype: torch.dtype, generator: torch.Generator | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
         x, edge_index, edge_weight, nodes = self._tensors
         return (x.to(dtype), edge_index, edge_weight.to(dtype)), nodes[rows]
 

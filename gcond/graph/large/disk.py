@@ -80,8 +80,12 @@ class OnDisk:
                 "kept on disk; use alpha=0"
             )
         if hops == 0:
-            return self._rows(File.of(self.store.x), nodes, self.preprocess)
+            return self.raw(nodes)
         return self._rows(self._table(hops)[f"hop{hops}"], np.searchsorted(self._kept, nodes))
+
+    def raw(self, nodes: Array) -> Rows:
+        """Prepared features of any nodes, not propagated."""
+        return self._rows(File.of(self.store.x), nodes, self.preprocess)
 
     def everywhere(self, hops: int) -> Rows:
         """The same of all nodes, also of those that are in no split."""

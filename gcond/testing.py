@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ from torch import Tensor
 from gcond import config
 from gcond.condensation import condense
 from gcond.condensed import Condensed, parts_of
-from gcond.datasets import GraphSet, as_set_task, as_task
-from gcond.evaluation import Protocol, SetProtocol, evaluate
+from gcond.datasets import GraphSet, ImageSet, Opening, kind_of
+from gcond.evaluation import ImageProtocol, Protocol, SetProtocol, evaluate
+from gcond.evaluation.image_training import ImageTraining
 from gcond.graph.sets.packed import packed
 from gcond.graph.sets.training import SetTraining
 from gcond.graph.training import Training
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from gcond.graph.outcome import Method
     from gcond.graph.sets.outcome import SetMethod
+    from gcond.image.outcome import ImageCondenser
 
 
 def example_graph(num_nodes: int = 240, num_classes: int = 3, seed: int = 0) -> Data:
@@ -83,25 +86,43 @@ def example_graphs(num_graphs: int = 400, num_classes: int = 3, seed: int = 0) -
     return GraphSet.from_packed(packed(rows, edges), y, nothing, name="example", split=seed)
 
 
+def example_images(num_images: int = 240, num_classes: int = 3, seed: int = 0) -> ImageSet:
+    """Small images whose class shows in where they are bright, in front of noise.
+
+    Args:
+        num_images: Images.
+        num_classes: Classes, of equal size.
+        seed: Same seed, same images.
+    """
+    rng = np.random.default_rng(seed)
+    y = np.arange(num_images) % num_classes
+    x = rng.normal(size=(num_images, 1, 8, 8))
+    for image, c in zip(x, y, strict=True):
+        row, column = rng.integers(0, 2, 2)
+        row, column = row + 2 * c % 5, column + 3 * (c % 2)
+        image[0, row : row + 3, column : column + 3] += 1.5
+    return ImageSet.from_tensors(torch.tensor(x, dtype=torch.float32), torch.tensor(y))
+
+
 def check_method(
-    method: Method | SetMethod,
+    method: Method | SetMethod | ImageCondenser,
     *,
     num_nodes: int = 12,
     seed: int = 0,
     items: Items = "nodes",
 ) -> None:
-    """Checks a method on a small generated graph, or on a set of graphs.
+    """Checks a method on a small generated graph, on a set of graphs, or on images.
 
     The budget is met and every class present; the result is finite and detached; the same seed
     gives the same bytes; the caller's data and random state are as before; a file gives back
     what was saved; the configuration survives as plain data; a run that is cut in the middle
-    and continued equals one that is not; a learned method does better than random nodes.
+    and continued equals one that is not; a learned method does better than random items.
 
     Args:
         method: A method value; a learned one should have a short schedule.
-        num_nodes: Size of the result: nodes, or graphs of a set.
+        num_nodes: Size of the result: nodes, graphs of a set, or images.
         seed: Seed of the runs.
-        items: What the method condenses, ``"nodes"`` or sets of ``"graphs"``.
+        items: What the method condenses, ``"nodes"``, sets of ``"graphs"``, or ``"images"``.
 
     Raises:
         AssertionError: A clause is broken; the message says which.
@@ -110,7 +131,7 @@ def check_method(
         >>> import gcond
         >>> check_method(gcond.get_method("centroid"))
     """
-    data = example_graph(seed=seed) if items == "nodes" else example_graphs(seed=seed)
+    data: Any = EXAMPLES[items](seed=seed)
     before = {key: value.clone() for key, value in _tensors(data).items()}
     state, numpy_state = torch.get_rng_state(), str(np.random.get_state())  # noqa: NPY002
     size: dict[str, Any] = {f"num_{items}": num_nodes}
@@ -133,6 +154,8 @@ def check_method(
 
 def _tensors(data: Any) -> dict[str, Tensor]:
     """Everything that a method could spoil."""
+    if isinstance(data, ImageSet):
+        return {"x": data.stored, "y": torch.as_tensor(data.y)}
     if not isinstance(data, GraphSet):
         return dict(data.to_dict())
     graphs = data.graphs
@@ -145,10 +168,8 @@ def _tensors(data: Any) -> dict[str, Tensor]:
 
 
 def _check_result(small: Condensed, num_nodes: int) -> None:
-    unit, found = "nodes", small.num_nodes
-    if small.ptr is not None:
-        unit, found = "graphs", small.num_graphs
-    _that(found == num_nodes, f"asked for {num_nodes} {unit}, got {found}")
+    found = small.num_items
+    _that(found == num_nodes, f"asked for {num_nodes} {small.kind}, got {found}")
     present = torch.unique(small.y).tolist()
     _that(len(present) == small.num_classes, f"only classes {present} are present")
     for name in ("x", "edge_weight"):
@@ -184,8 +205,7 @@ def _check_files(small: Condensed, again: Condensed) -> None:
 
 
 def _check_resume(method: Any, data: Any, num_nodes: int, seed: int) -> None:
-    graphs = isinstance(data, GraphSet)
-    task: Any = as_set_task(data) if graphs else as_task(data)
+    task: Any = kind_of(data).open(data, Opening())
     counts = torch.full((task.num_classes,), num_nodes // task.num_classes)
     kept: list[Progress] = []
 
@@ -204,9 +224,12 @@ def _check_resume(method: Any, data: Any, num_nodes: int, seed: int) -> None:
 
 
 def _check_gain(small: Condensed, data: Any) -> None:
-    quick: Any = Protocol("contract", Training(hidden_channels=64, epochs=100))
-    if small.ptr is not None:
-        quick = SetProtocol("contract", SetTraining(hidden_channels=64, epochs=100))
+    quick: Any = {
+        "nodes": Protocol("contract", Training(hidden_channels=64, epochs=100)),
+        "graphs": SetProtocol("contract", SetTraining(hidden_channels=64, epochs=100)),
+        # Images with learned steps are trained on by those.
+        "images": ImageProtocol("contract", ImageTraining(epochs=60)) if not small.steps else None,
+    }[small.kind]
     found = evaluate(small, data, protocol=quick, seeds=3, baselines=("random",))
     learned, random = found.rows
     _that(
@@ -224,3 +247,11 @@ def _equal(one: Tensor | None, other: Tensor | None) -> bool:
 def _that(condition: bool, message: str) -> None:
     if not condition:
         raise AssertionError(message)
+
+
+EXAMPLES: Mapping[Items, Callable[..., Any]] = {
+    "nodes": example_graph,
+    "graphs": example_graphs,
+    "images": example_images,
+}
+"""Data made in code, by what there is to condense."""

@@ -72,7 +72,7 @@ class ImageProtocol:
         return replace(training, augmentation=augmentation)
 
 
-EACH = Siamese(per_item=True)
+EACH = Siamese("color_crop_cutout_flip_scale_rotate", per_item=True)
 
 SHORT = ImageProtocol(
     "short-300",

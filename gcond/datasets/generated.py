@@ -59,12 +59,12 @@ class Shape:
     num_features: int
     setting: Setting = "transductive"
     topics: int = 3
-    homophily: float = 0.65
+    homophily: float = 0.45
     within_topic: float = 0.6
-    class_spread: float = 0.12
+    class_spread: float = 0.16
     topic_spread: float = 0.12
     noise: float = 1.0
-    label_noise: float = 0.1
+    label_noise: float = 0.05
     tail: float = 1e-4
     text: str = ""
 
@@ -125,6 +125,9 @@ SHAPES = {
         899_756,
         500,
         "inductive",
+        homophily=0.55,
+        class_spread=0.1,
+        topic_spread=0.06,
         text="generated, 89,250 nodes, 0.9 M edges, 500 features, 7 classes",
     ),
     "arxiv-like": Shape(
@@ -138,12 +141,17 @@ SHAPES = {
         114_615_892,
         602,
         "inductive",
+        homophily=0.7,
+        class_spread=0.08,
+        topic_spread=0.05,
+        label_noise=0.07,
         text="generated, 232,965 nodes, 115 M edges, 602 features, 41 classes",
     ),
     "products-like": Shape(
         _falling((196_615, 39_323, 2_213_091), 47, 100),
         123_718_280,
         100,
+        label_noise=0.1,
         text="generated, 2,449,029 nodes, 124 M edges, 100 features, 47 classes",
     ),
 }

@@ -177,8 +177,19 @@ def _entries(matrix: Any) -> list[bytes]:
     """Hashes of the non-zero entries of a matrix, of their columns, and of their number by row."""
     hashes = [hashlib.sha256(str(matrix.shape).encode()) for _ in range(3)]
     for start in range(0, matrix.shape[0], ROWS):
-        rows = sp.csr_array(matrix[start : start + ROWS])
-        parts = (rows.data, rows.indices.astype(np.int64), np.diff(rows.indptr).astype(np.int64))
-        for found, part in zip(hashes, parts, strict=True):
-            found.update(np.ascontiguousarray(part).tobytes())
+        for found, part in zip(hashes, _nonzero(matrix[start : start + ROWS]), strict=True):
+            found.update(np.ascontiguousarray(part).data)
     return [found.digest() for found in hashes]
+
+
+def _nonzero(rows: Any) -> tuple[Any, Any, Any]:
+    """Non-zero entries row after row, their columns, and their number by row."""
+    if sp.issparse(rows):
+        rows = sp.csr_array(rows)
+        indices, counts = rows.indices.astype(np.int64), np.diff(rows.indptr).astype(np.int64)
+        return rows.data, indices, counts
+    there = rows != 0
+    if there.all():  # as dense features mostly are
+        height, width = rows.shape
+        return rows, np.tile(np.arange(width), height), np.full(height, width)
+    return rows[there], np.nonzero(there)[1], there.sum(1)

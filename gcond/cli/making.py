@@ -26,7 +26,7 @@ def condense(
     method: str | None = None,
     recipe: str | None = None,
     seed: int = 0,
-    setting: Literal["transductive", "inductive"] = "transductive",
+    setting: Literal["transductive", "inductive"] | None = None,
     normalize: Literal["auto", "row", "one-hot", "standard", "none"] = "auto",
     split: int = 0,
     root: Path | None = None,
@@ -59,7 +59,7 @@ def condense(
         recipe: `paper` for the paper's own settings of the method for this dataset and
             `--num-nodes`, or a name that `gcond reproduce` lists; further settings change it.
         seed: Everything random derives from it.
-        setting: Whether training sees the whole graph.
+        setting: Whether training sees the whole graph; by default as is usual for the dataset.
         normalize: Preprocessing of the features.
         split: Number of the split, where the data brings several.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gcond.condensed import Condensed, parts_of
-from gcond.datasets import list_datasets
+from gcond.datasets import is_named
 from gcond.evaluation import large
 from gcond.evaluation.fitting import (
     Model,
@@ -138,7 +138,7 @@ def opened(
 ) -> NodeTask:
     """The task that a set was condensed from, by default opened by the name it had."""
     data = condensed.source.name if dataset is None else dataset
-    if dataset is None and data not in list_datasets():
+    if dataset is None and not is_named(data):
         raise ValueError(
             f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
             "give the graph as dataset="

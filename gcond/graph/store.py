@@ -219,6 +219,13 @@ class StoreWriter:
         self._files["indptr"].add(np.zeros(1))
         return self
 
+    @property
+    def scratch(self) -> Path:
+        """A folder for files that are needed until the store is whole."""
+        folder = self._partial / "scratch"
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def add(self, part: Literal["x", "y", "split"], rows: Any) -> None:
         """The next rows of features, classes or splits; they are converted to the store's type.
 
@@ -296,6 +303,7 @@ class StoreWriter:
         }
         text = json.dumps(meta | {"digest": _digest(meta)}, indent=1, sort_keys=True)
         (self._partial / META).write_text(text + "\n")
+        shutil.rmtree(self._partial / "scratch", ignore_errors=True)
         old = self._partial.with_name(f"{self._partial.name}-old")
         if self.folder.exists():
             self.folder.rename(old)

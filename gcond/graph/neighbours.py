@@ -65,7 +65,8 @@ class InMemory:
         return scale
 
     def degrees(self, nodes: Array) -> Array:
-        return np.diff(self._plain.indptr)[nodes]
+        found: Array = np.diff(self._plain.indptr)[nodes]
+        return found
 
     def at(self, nodes: Array, ranks: Array) -> tuple[Array, Array]:
         where = self._plain.indptr[nodes] + ranks

@@ -24,6 +24,7 @@ from torch.nn.functional import cross_entropy
 
 import gcond
 from gcond.datasets import as_task
+from gcond.datasets.big import open_big
 from gcond.graph.propagation import propagate_dense
 
 HOPS = 2
@@ -55,7 +56,10 @@ def correct(rows: tuple[Tensor, Tensor], scale: float, weight: Tensor, bias: Ten
 def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Accuracies on one graph by what was trained on, and the seconds of its parts."""
     began = time.perf_counter()
-    task = as_task(name, root=options.root)
+    store = open_big(name, options.root)
+    task = as_task(
+        gcond.NodeData.from_store(store), setting=store.about["setting"], normalize="standard"
+    )
     opened = time.perf_counter()
     seen = {
         split: (torch.as_tensor(np.asarray(task.features(split, HOPS))), task.labels(split))

@@ -105,7 +105,7 @@ def generate(
     Example:
         >>> import tempfile
         >>> generate("flickr-like", tempfile.mkdtemp(), num_nodes=300)
-        Store(flickr-like-300, 300 nodes, 2834 edges, 500 features, 7 classes)
+        Store(flickr-like-300, 300 nodes, 2856 edges, 500 features, 7 classes)
     """
     shape, size, number = generated.known(name)
     num_nodes, seed = size if num_nodes is None else num_nodes, seed or number
@@ -160,29 +160,24 @@ def usual_of(opened: Any) -> Usual:
     return Usual()
 
 
-def node_data(opened: Raw | Store, split: int = 0) -> NodeData:
+def node_data(opened: Raw, split: int = 0) -> NodeData:
     """All of it in memory, as checked arrays.
 
     Raises:
         ValueError: It does not fit, or cannot be condensed.
     """
-    nodes, edges = (
-        (opened.num_nodes, opened.num_edges)
-        if isinstance(opened, Store)
-        else (len(opened.y), 2 * opened.num_edges)
-    )
+    if split:
+        raise ValueError(f"split={split}, but {opened.name} has one split; use split=0")
     # Features once as they are and once prepared; the adjacency and its normalised form.
-    needed = nodes * opened.num_features * 8 + edges * 24
+    needed = len(opened.y) * opened.num_features * 8 + 2 * opened.num_edges * 24
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > there:
         raise ValueError(
             f"{opened.name} takes about {needed / 1e9:.0f} GB in memory, this machine has "
-            f"{there / 1e9:.0f} GB; as a store (gcond datasets pack) it need not be in memory"
+            f"{there / 1e9:.0f} GB; `gcond datasets pack {opened.name}` makes a store of it, which "
+            "need not be in memory"
         )
-    found = NodeData.from_store(opened) if isinstance(opened, Store) else opened.node_data()
-    if split:
-        raise ValueError(f"split={split}, but {opened.name} has one split; use split=0")
-    return found
+    return opened.node_data()
 
 
 def data(opened: Raw | Store, edges: Edges = "simple") -> Data:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import numpy as np
-import scipy.sparse as sp
 
 from gcond.datasets import big
+from gcond.datasets.fingerprint import Entries, joined
 from gcond.datasets.named import list_datasets, load_dataset
 from gcond.datasets.named_sets import list_sets
 from gcond.datasets.node_data import NodeData
@@ -21,9 +20,6 @@ from gcond.graph.large.memory import Memory, in_bytes
 from gcond.graph.preprocess import Normalisation, Preprocess, fit
 from gcond.graph.store import Store, is_store
 from gcond.graph.task import NodeTask, Setting, Split
-
-ROWS = 4096
-"""Rows of a dense matrix that are looked at together."""
 
 
 def as_task(
@@ -117,7 +113,7 @@ def _on_disk(
         num_classes=store.num_classes,
         setting=setting,
         preprocess=disk.preprocess,
-        fingerprint=store.digest,
+        fingerprint=store.about.get("fingerprint", store.digest),
         label_names=tuple(range(store.num_classes)),
     )
 
@@ -164,32 +160,7 @@ def _node_data(dataset: Any, root: str | Path | None, split: int) -> NodeData:
 
 def _fingerprint(x: Any, adj: Any, y: Any, index: dict[Split, Any]) -> str:
     """Hash of a graph, labels and split, whether the features are stored sparse or dense."""
-    digest = hashlib.sha256()
-    for matrix in (x, adj):
-        for part in _entries(matrix):
-            digest.update(part)
-    for part in (y, *index.values()):
-        digest.update(np.ascontiguousarray(part, dtype=np.int64).tobytes())
-    return digest.hexdigest()
-
-
-def _entries(matrix: Any) -> list[bytes]:
-    """Hashes of the non-zero entries of a matrix, of their columns, and of their number by row."""
-    hashes = [hashlib.sha256(str(matrix.shape).encode()) for _ in range(3)]
-    for start in range(0, matrix.shape[0], ROWS):
-        for found, part in zip(hashes, _nonzero(matrix[start : start + ROWS]), strict=True):
-            found.update(np.ascontiguousarray(part).data)
-    return [found.digest() for found in hashes]
-
-
-def _nonzero(rows: Any) -> tuple[Any, Any, Any]:
-    """Non-zero entries row after row, their columns, and their number by row."""
-    if sp.issparse(rows):
-        rows = sp.csr_array(rows)
-        indices, counts = rows.indices.astype(np.int64), np.diff(rows.indptr).astype(np.int64)
-        return rows.data, indices, counts
-    there = rows != 0
-    if there.all():  # as dense features mostly are
-        height, width = rows.shape
-        return rows, np.tile(np.arange(width), height), np.full(height, width)
-    return rows[there], np.nonzero(there)[1], there.sum(1)
+    entries = Entries(*x.shape), Entries(*adj.shape)
+    for found, matrix in zip(entries, (x, adj), strict=True):
+        found.add(matrix)
+    return joined(*entries, y, index)

@@ -14,6 +14,7 @@ import numpy as np
 from gcond.budget import allocate
 from gcond.datasets.block_model import BlockModel
 from gcond.datasets.edges import neighbours
+from gcond.datasets.raw import stored
 from gcond.graph.store import Store, StoreWriter
 from gcond.graph.task import Setting
 from gcond.spelling import meant
@@ -209,14 +210,10 @@ def write(
     n, draws = len(y), model.draws(num_edges // 2, [seed, 3])
     about = {"setting": shape.setting, "normalize": "standard", "generated": True, "seed": seed}
     size = (name, n, shape.num_features, shape.num_classes)
-    with StoreWriter(folder, *size, x_dtype=x_dtype, overwrite=overwrite, about=about) as writer:
-        writer.add("y", y)
-        writer.add("split", split)
-        for rows in _features(shape, block, seed):
-            writer.add("x", rows)
+    with StoreWriter(folder, *size, x_dtype=x_dtype, overwrite=overwrite) as writer:
         edges = model.edges(draws, [seed, 4])
-        for degrees, found in neighbours(edges, n, writer.scratch, expected=draws):
-            writer.add_neighbours(degrees, found)
+        rows = neighbours(edges, n, writer.scratch, expected=draws)
+        stored(writer, y, split, _features(shape, block, seed), rows, about)
     return Store.open(folder)
 
 

@@ -81,7 +81,7 @@ def _tables(name: str, folder: Path, facts: Published) -> Raw:
     return Raw(
         name=name.lower(),
         num_features=width,
-        num_classes=facts.num_classes,
+        num_classes=int(y.max()) + 1,
         num_edges=many,
         y=y,
         split=_split(folder / "split" / facts.split, n),
@@ -106,7 +106,7 @@ def _binary(name: str, folder: Path, facts: Published) -> Raw:
     return Raw(
         name=name.lower(),
         num_features=width,
-        num_classes=facts.num_classes,
+        num_classes=int(y.max()) + 1,
         num_edges=npz.header(path, "edge_index")[0][1],
         y=y,
         split=_split(folder / "split" / facts.split, n),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from gcond.datasets.edges import neighbours
+from gcond.datasets.fingerprint import Entries, of_stored
 from gcond.datasets.node_data import NodeData
 from gcond.graph.store import SPLITS, Store, StoreWriter
 from gcond.graph.task import Setting
@@ -112,16 +113,48 @@ class Raw:
 
     def pack(self, folder: str | Path, *, x_dtype: Any = np.float32) -> Store:
         """Writes it as a store, piece by piece: memory does not grow with edges and features."""
-        about = {"setting": self.usual.setting, "normalize": self.usual.normalize}
         size = (self.name, len(self.y), self.num_features, self.num_classes)
-        with StoreWriter(folder, *size, x_dtype=x_dtype, about=about) as writer:
-            writer.add("y", self.y)
-            writer.add("split", self.split)
-            for rows in self.features():
-                writer.add("x", rows)
-            for degrees, found in self._rows(writer.scratch):
-                writer.add_neighbours(degrees, found)
+        with StoreWriter(folder, *size, x_dtype=x_dtype) as writer:
+            stored(
+                writer,
+                self.y,
+                self.split,
+                self.features(),
+                self._rows(writer.scratch),
+                {"setting": self.usual.setting, "normalize": self.usual.normalize},
+            )
         return Store.open(folder)
 
     def _rows(self, scratch: Path) -> Iterator[tuple[Array, Array]]:
         return neighbours(self.edges(), len(self.y), scratch, expected=self.num_edges)
+
+
+def stored(
+    writer: StoreWriter,
+    y: Array,
+    split: Array,
+    features: Iterable[Array],
+    rows: Iterable[tuple[Array, Array]],
+    about: dict[str, Any],
+) -> None:
+    """Fills a store piece by piece, and notes in it the fingerprint that the graph has in memory.
+
+    Args:
+        writer: The store.
+        y: Classes ``[N]``, -1 where there is none.
+        split: Number of each node's split ``[N]``.
+        features: Rows of features, in pieces.
+        rows: Degrees and neighbours, as from :func:`gcond.datasets.edges.neighbours`.
+        about: What else is noted.
+    """
+    n = writer.num_nodes
+    x, adj = Entries(n, writer.num_features), Entries(n, n)
+    writer.add("y", y)
+    writer.add("split", split)
+    for piece in features:
+        writer.add("x", piece)
+        x.add(piece.astype(writer.x_dtype).astype(np.float32))
+    for degrees, neighbours_of in rows:
+        writer.add_neighbours(degrees, neighbours_of)
+        adj.add_ones(degrees, neighbours_of)
+    writer.about.update(about, fingerprint=of_stored(x, adj, y, split))

@@ -191,7 +191,8 @@ class StoreWriter:
     ) -> None:
         self.folder, self.name = Path(folder), name
         self.num_nodes, self.num_classes = num_nodes, num_classes
-        self.about = about or {}
+        self.num_features, self.x_dtype = num_features, np.dtype(x_dtype)
+        self.about = dict(about or {})
         if np.dtype(x_dtype) not in (np.float32, np.float16):
             raise ValueError(f"x_dtype must be float32 or float16, got {np.dtype(x_dtype)}")
         if self.folder.exists() and not (overwrite and is_store(self.folder)):

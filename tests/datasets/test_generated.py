@@ -144,6 +144,8 @@ def test_a_name_is_a_dataset_generated_where_it_is_not_there(tmp_path, caplog):
     assert small.source.setting == "inductive"
     assert small.source.name == "flickr-like-600"
     assert gcond.evaluate(small, seeds=1, baselines=(), root=tmp_path).mean > 0
+    in_memory = as_task(load_dataset("flickr-like-600", tmp_path))
+    assert in_memory.fingerprint == small.source.fingerprint
     assert load_dataset("flickr-like-600", tmp_path).num_features == 500
     by_folder = gcond.condense(folder, num_nodes=14, method="random")
     assert by_folder.source == small.source

@@ -65,7 +65,7 @@ class InMemory:
         return scale
 
     def degrees(self, nodes: Array) -> Array:
-        return np.diff(self._plain.indptr)[nodes]
+        return np.asarray(np.diff(self._plain.indptr)[nodes])
 
     def at(self, nodes: Array, ranks: Array) -> tuple[Array, Array]:
         where = self._plain.indptr[nodes] + ranks

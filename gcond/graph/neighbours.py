@@ -65,8 +65,7 @@ class InMemory:
         return scale
 
     def degrees(self, nodes: Array) -> Array:
-        found: Array = np.diff(self._plain.indptr)[nodes]
-        return found
+        return np.asarray(np.diff(self._plain.indptr)[nodes])
 
     def at(self, nodes: Array, ranks: Array) -> tuple[Array, Array]:
         where = self._plain.indptr[nodes] + ranks

@@ -11,7 +11,8 @@ from typing import Any
 from tqdm import tqdm
 
 from gcond.condensed import checkpoint
-from gcond.matching import Moment
+from gcond.matching import Moment, Progress
+from gcond.matching.distributed import current
 
 log = logging.getLogger("gcond")
 
@@ -92,13 +93,22 @@ class Checkpoint:
     def __init__(self, path: Path, key: checkpoint.Key) -> None:
         self.path, self.key = path, key
         self._written: float | None = None
+        self._latest: Progress | None = None
 
     def __call__(self, moment: Moment) -> None:
         now = time.monotonic()
         last = moment.progress.epoch == moment.plan.schedule.epochs
         if last or self._written is None or now - self._written >= EVERY:
             checkpoint.write(self.path, self.key, moment.snapshot())
-            self._written = now
+            self._written, self._latest = now, None
+        elif current().size > 1:
+            self._latest = moment.snapshot()
+
+    def flush(self) -> None:
+        """Writes what is newer than the file; a team that lost a process loses an epoch at most."""
+        if self._latest is not None:
+            checkpoint.write(self.path, self.key, self._latest)
+            self._latest = None
 
 
 def in_terminal() -> bool:

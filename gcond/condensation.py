@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from gcond import budget, config
-from gcond.callbacks import Checkpoint, ProgressBar, in_terminal
+from gcond.callbacks import Checkpoint, Estimate, ProgressBar, in_terminal
 from gcond.condensed import Condensed, History, Source, parts_of, versions
 from gcond.condensed.checkpoint import read as read_checkpoint
 from gcond.condensed.container import beside
 from gcond.datasets import KINDS, Kind, Opening, kind_of
-from gcond.matching import NonFiniteError
+from gcond.matching import LostRankError, NonFiniteError
+from gcond.matching.distributed import join
 from gcond.methods import DEFAULT, get_method, list_methods
 
 if TYPE_CHECKING:
     from gcond.datasets import AnyTask
+    from gcond.graph.large.memory import Memory
     from gcond.graph.outcome import Method
     from gcond.graph.preprocess import Normalisation
     from gcond.graph.sets.outcome import SetMethod
@@ -42,10 +44,11 @@ def condense(
     method: str | Method | SetMethod | ImageCondenser | None = None,
     seed: int = 0,
     balanced: bool = False,
-    setting: Setting = "transductive",
+    setting: Setting | None = None,
     normalize: Normalisation | Literal["one-hot"] = "auto",
     split: int = 0,
     root: str | Path | None = None,
+    memory: Memory = None,
     progress: bool | None = None,
     observers: Sequence[Observer] = (),
     checkpoint: str | Path | None = None,
@@ -57,14 +60,18 @@ def condense(
     Main arguments are ``dataset``, one size, and ``method``; the others need no attention for
     most purposes.
 
+    Started by ``torchrun``, the processes share the run: each matches at models and real batches of
+    its own, and their derivatives are averaged. All of them return the result.
+
     Args:
         dataset: A name (``"cora"``), a PyG ``Dataset`` with one graph, a PyG ``Data`` with
-            ``x, edge_index, y`` and masks, a networkx graph with such attributes, or
-            :class:`gcond.NodeData` from arrays. For tasks on graphs: a name
-            (``"ogbg-molhiv"``), a PyG ``Dataset`` or a list of several graphs with labels, or a
-            :class:`gcond.GraphSet`. For images: a name (``"fashion-mnist"``), a pair of tensors
-            ``(x, y)``, a ``Dataset`` of tensors or of torchvision, a pair of such for training and
-            testing, or a :class:`gcond.ImageSet`. It is not changed.
+            ``x, edge_index, y`` and masks, a networkx graph with such attributes,
+            :class:`gcond.NodeData` from arrays, or the folder of a graph on disk
+            (:class:`gcond.graph.store.Store`), which need not fit in memory. For tasks on graphs:
+            a name (``"ogbg-molhiv"``), a PyG ``Dataset`` or a list of several graphs with labels,
+            or a :class:`gcond.GraphSet`. For images: a name (``"fashion-mnist"``), a pair of
+            tensors ``(x, y)``, a ``Dataset`` of tensors or of torchvision, a pair of such for
+            training and testing, or a :class:`gcond.ImageSet`. It is not changed.
         ratio: Synthetic nodes / nodes of the graph (of the training graph when inductive), or
             synthetic graphs or images / those for training; ``max(C, floor(ratio * N + 0.5))``
             of them. The default size is ``ratio=0.01``.
@@ -78,16 +85,20 @@ def condense(
             state is not touched.
         balanced: Spread the nodes evenly over the classes instead of following the training
             class distribution.
-        setting: ``"transductive"`` or ``"inductive"``.
+        setting: ``"transductive"`` or ``"inductive"``; by default the dataset's usual one:
+            inductive for Flickr and Reddit, else transductive.
         normalize: ``"row"``, ``"standard"``, ``"none"``, or ``"auto"``: rows of non-negative
-            features are divided by their sum, other features are standardised. For sets of
-            graphs ``"one-hot"``, ``"standard"``, ``"none"``, or ``"auto"``: whole numbers are
-            categories, other features are standardised. For images ``"standard"``, ``"none"``, or
-            ``"auto"``: by mean and deviation of each channel, those that are usual for the dataset
-            or those of its training images.
+            features are divided by their sum, other features are standardised, as are those of
+            Flickr, Reddit and OGB's graphs. For sets of graphs ``"one-hot"``, ``"standard"``,
+            ``"none"``, or ``"auto"``: whole numbers are categories, other features are
+            standardised. For images ``"standard"``, ``"none"``, or ``"auto"``: by mean and
+            deviation of each channel, those that are usual for the dataset or those of its
+            training images.
         split: Column of the masks, where the data brings several splits; for sets of graphs or
             images without a split, the seed of ours.
         root: Folder of the datasets, for names; then ``$GCOND_ROOT``, then PyG's home.
+        memory: Most memory of the process while it propagates a graph that is kept on disk:
+            bytes, or a text such as ``"4GB"``; by default half of the machine's.
         progress: Show a progress bar; by default in a terminal.
         observers: Called at the start and after every epoch of a learned method.
         checkpoint: A file that an interrupted run can be continued from. It is written when the
@@ -107,6 +118,8 @@ def condense(
         NonFiniteError: The objective became infinite or undefined. ``error.kept`` is the last
             good state as a :class:`Condensed`; with a checkpoint it is saved beside it as
             ``NAME.last-good.safetensors``.
+        LostRankError: Another process of the run is gone; the checkpoint continues with any
+            number of them.
 
     Example:
         >>> import gcond
@@ -114,10 +127,10 @@ def condense(
         >>> small.num_nodes
         18
     """
-    kind = kind_of(dataset)
+    team, kind = join(), kind_of(dataset)
     chosen = _method(method, kind)
-    _check(seed, checkpoint, resume)
-    task = kind.open(dataset, Opening(root, setting, normalize, split))
+    _check(seed, checkpoint, resume, new=team.leads and not resume)
+    task = kind.open(dataset, Opening(root, setting, normalize, split, memory))
     sizes = {"num_nodes": num_nodes, "num_graphs": num_graphs, "num_images": num_images}
     size = _size(task, kind, sizes, per_class)
     total = budget.size_of(
@@ -130,14 +143,14 @@ def condense(
     )
     even = balanced or per_class is not None
     counts = budget.allocate(total, task.train_counts, balanced=even)
-    watching = list(observers)
+    watching = [*observers, Estimate()]
     if in_terminal() if progress is None else progress:
         watching.append(ProgressBar())
-    begun = None
+    begun = keeper = None
     if checkpoint is not None:
         path, key = Path(checkpoint), _key(task, kind, chosen, seed, counts)
-        begun = _begun(path, key, resume)
-        watching.append(Checkpoint(path, key))
+        begun, keeper = _begun(path, key, resume), Checkpoint(path, key)
+        watching.append(keeper)
     log.info(
         "%s: %d -> %d %s (%s), %s, cpu",
         task.name,
@@ -156,6 +169,10 @@ def condense(
         outcome = chosen.run(
             task, torch.tensor(counts), seed=seed, observers=watching, progress=begun
         )
+    except LostRankError:
+        if keeper is not None:
+            keeper.flush()
+        raise
     except NonFiniteError as error:
         if error.kept is not None:
             error.kept = result(error.kept)
@@ -188,7 +205,7 @@ def _methods(kind: Kind) -> list[Any]:
     return [get_method(name, kind.items) for name in list_methods(kind.items)]
 
 
-def _check(seed: object, checkpoint: str | Path | None, resume: bool) -> None:
+def _check(seed: object, checkpoint: str | Path | None, resume: bool, new: bool) -> None:
     if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
         raise ValueError(f"seed must be a whole number of at most 64 bits, got {seed!r}")
     if checkpoint is None:
@@ -200,7 +217,7 @@ def _check(seed: object, checkpoint: str | Path | None, resume: bool) -> None:
         raise FileNotFoundError(f"the folder {path.parent} of checkpoint= does not exist")
     if path.is_dir():
         raise ValueError(f"checkpoint={str(path)!r} is a folder; name a file in it")
-    if path.exists() and not resume:
+    if path.exists() and new:
         raise ValueError(
             f"{path} holds a run already; continue it with resume (--resume), or delete the file"
         )

@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read the output has seen enough; nothing is left to flush at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ArithmeticError, OSError) as error:
+    except (ArithmeticError, OSError, MemoryError) as error:
         complain("; ".join([str(error), *getattr(error, "__notes__", [])]))
         return 1
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,9 +19,15 @@ Settings = Annotated[tuple[str, ...], tyro.conf.arg(metavar="PATH=VALUE")]
 Style = Literal["markdown", "plain", "latex"]
 
 
+def leads() -> bool:
+    """Whether this process writes and speaks; of those that torchrun starts the first one does."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def say(text: str) -> None:
     """Prints a result."""
-    print(text, flush=True)
+    if leads():
+        print(text, flush=True)
 
 
 def say_json(value: Any) -> None:

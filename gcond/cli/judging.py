@@ -20,6 +20,7 @@ def evaluate(
     protocol: str | None = None,
     seeds: int = 5,
     root: Path | None = None,
+    memory: str | None = None,
     style: Style = "markdown",
     json: bool = False,
 ) -> None:
@@ -34,13 +35,16 @@ def evaluate(
             sets of graphs, short-300 for images (the papers' are dc-300 and dsa-1000).
         seeds: Number of models.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
+        memory: Most memory where the graph is on disk, for example 4GB.
         style: Form of the table.
         json: Print all figures as JSON instead of a table.
     """
     import gcond
 
     small = gcond.Condensed.load(file)
-    found = gcond.evaluate(small, dataset, model=model, protocol=protocol, seeds=seeds, root=root)
+    found = gcond.evaluate(
+        small, dataset, model=model, protocol=protocol, seeds=seeds, root=root, memory=memory
+    )
     say(found.to_json() if json else found.table(style))
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from gcond.cli.console import Dataset, Settings, complain, say, say_json, writable
+from gcond.cli.console import Dataset, Settings, complain, leads, say, say_json, writable
 from gcond.spelling import meant
 
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ def condense(
     method: str | None = None,
     recipe: str | None = None,
     seed: int = 0,
-    setting: Literal["transductive", "inductive"] = "transductive",
+    setting: Literal["transductive", "inductive"] | None = None,
     normalize: Literal["auto", "row", "one-hot", "standard", "none"] = "auto",
     split: int = 0,
     root: Path | None = None,
+    memory: str | None = None,
     out: Path | None = None,
     resume: bool = False,
     compact: bool = False,
@@ -40,6 +41,8 @@ def condense(
     set: Settings = (),
 ) -> None:
     """Condense a dataset to a small synthetic graph, a few of them, or a few images.
+
+    `torchrun --nproc-per-node 2 -m gcond.cli condense ...` shares the run between processes.
 
     Every setting of the method is a flag too, in any order: `--adjacency low-rank
     --adjacency.rank 8 --schedule.epochs 50`; `gcond methods gcond` lists them.
@@ -56,10 +59,12 @@ def condense(
         recipe: `paper` for the paper's own settings of the method for this dataset and
             `--num-nodes`, or a name that `gcond reproduce` lists; further settings change it.
         seed: Everything random derives from it.
-        setting: Whether training sees the whole graph.
+        setting: Whether training sees the whole graph; by default as is usual for the dataset.
         normalize: Preprocessing of the features.
         split: Number of the split, where the data brings several.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
+        memory: Most memory while a graph on disk is propagated, for example 4GB; by default half
+            of the machine's.
         out: File to write, for example cora.safetensors; while the run lasts it can be
             continued from cora.checkpoint.safetensors beside it.
         resume: Continue the run that was interrupted.
@@ -104,6 +109,7 @@ def condense(
             normalize=normalize,
             split=split,
             root=root,
+            memory=memory,
             checkpoint=checkpoint,
             resume=resume,
         )
@@ -112,14 +118,18 @@ def condense(
             complain(f"the run so far is in {checkpoint}; the same command with --resume goes on")
         raise
     small = small.compact() if compact else small
-    if out is not None and checkpoint is not None:
+    if out is not None and checkpoint is not None and leads():
         small.save(out)
         checkpoint.unlink(missing_ok=True)
-    if plot is not None:
+    if plot is not None and leads():
         plots.save(plots.figure(small, dataset, root=root), plot)
     if not json:
         say(_summary(small, out))
-    found = gcond.evaluate(small, seeds=seeds, root=root) if evaluate else None
+    found = None
+    if evaluate:
+        # A graph that has no name is found where it was given.
+        known = None if small.source.name in gcond.list_datasets() else dataset
+        found = gcond.evaluate(small, known, seeds=seeds, root=root, memory=memory)
     if json:
         from dataclasses import asdict
 

@@ -326,7 +326,7 @@ class Condensed:
         adj: Tensor | None = None,
         name: str = "given",
         normalize: Normalisation = "auto",
-        setting: Setting = "transductive",
+        setting: Setting | None = None,
         split: int = 0,
         root: str | Path | None = None,
     ) -> Condensed:
@@ -341,7 +341,7 @@ class Condensed:
             adj: Symmetric edge weights ``[n, n]``, not normalised and without self-loops.
             name: What to call it in tables.
             normalize: Preprocessing of the real features.
-            setting: ``"transductive"`` or ``"inductive"``.
+            setting: ``"transductive"`` or ``"inductive"``; by default the dataset's usual one.
             split: Number of the split it was condensed from.
             root: Folder of the datasets, for names.
 

@@ -112,6 +112,9 @@ class Medoid:
 
     restarts: int = 4
 
+    def __post_init__(self) -> None:
+        at_least(1, restarts=self.restarts)
+
     def pick(self, x: Tensor, y: Tensor, counts: Tensor, seed: int) -> Picked:
         def order(rows: Tensor, count: int) -> Tensor:
             found = x[rows.to(x.device)].double().cpu()

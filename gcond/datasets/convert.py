@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import numpy as np
-import scipy.sparse as sp
 
+from gcond.datasets import big
+from gcond.datasets.fingerprint import Entries, joined
 from gcond.datasets.named import list_datasets, load_dataset
 from gcond.datasets.named_sets import list_sets
 from gcond.datasets.node_data import NodeData
+from gcond.datasets.raw import Raw
+from gcond.graph.large.disk import OnDisk
+from gcond.graph.large.fitting import fitted
+from gcond.graph.large.memory import Memory, in_bytes
 from gcond.graph.preprocess import Normalisation, Preprocess, fit
+from gcond.graph.store import Store, is_store
 from gcond.graph.task import NodeTask, Setting, Split
-
-ROWS = 4096
-"""Rows of a dense matrix that are looked at together."""
 
 
 def as_task(
     dataset: Any,
     *,
     root: str | Path | None = None,
-    setting: Setting = "transductive",
+    setting: Setting | None = None,
     normalize: Normalisation | Preprocess = "auto",
     split: int = 0,
+    memory: Memory = None,
 ) -> NodeTask:
     """Turns whatever describes a graph with labelled nodes into a task; nothing is changed.
 
     Args:
-        dataset: A name, a PyG ``Dataset`` with one graph, a PyG ``Data``, a networkx graph, or
-            a :class:`NodeData`. The split of a ``NodeData`` was chosen when it was made.
+        dataset: A name, a PyG ``Dataset`` with one graph, a PyG ``Data``, a networkx graph, a
+            :class:`NodeData`, or a :class:`gcond.graph.store.Store` or its folder. The split of a
+            ``NodeData`` was chosen when it was made.
         root: Folder of the datasets, for names.
-        setting: ``"transductive"`` or ``"inductive"``.
+        setting: ``"transductive"`` or ``"inductive"``; by default the dataset's usual one, which
+            is inductive for Flickr and Reddit.
         normalize: Preprocessing of the features, see :func:`gcond.graph.preprocess.fit`; a fitted
-            one is applied as it is.
+            one is applied as it is. ``"auto"`` is the dataset's usual one where it has one:
+            ``"standard"`` for Flickr, Reddit and OGB's graphs.
         split: Column of the masks, where a dataset brings several splits.
+        memory: Most memory of the process while it propagates a graph that is kept on disk;
+            bytes, a text such as ``"4GB"``, by default half of the machine's.
 
     Raises:
         TypeError: The dataset is of a kind that is not known.
@@ -45,9 +53,18 @@ def as_task(
     """
     if isinstance(dataset, NodeTask):
         return dataset
-    if setting not in ("transductive", "inductive"):
+    if setting not in (None, "transductive", "inductive"):
         raise ValueError(f"setting must be 'transductive' or 'inductive', got {setting!r}")
-    data = _node_data(dataset, root, split)
+    limit = in_bytes(memory)
+    opened = _opened(dataset, root)
+    usual = big.usual_of(opened)
+    setting = setting or usual.setting
+    normalize = usual.normalize if isinstance(normalize, str) and normalize == "auto" else normalize
+    if isinstance(opened, Store):
+        if split:
+            raise ValueError(f"split={split}, but {opened.name} has one split; use split=0")
+        return _on_disk(opened, setting, normalize, limit)
+    data = _node_data(opened, root, split)
     index: dict[Split, Any] = {
         "train": np.flatnonzero(data.masks["train"]),
         "val": np.flatnonzero(data.masks["val"]),
@@ -71,12 +88,53 @@ def as_task(
     )
 
 
+def _on_disk(
+    store: Store, setting: Setting, normalize: Normalisation | Preprocess, memory: int
+) -> NodeTask:
+    """A task whose features stay where they are."""
+    index: dict[Split, Any] = {"train": store.rows("train"), "val": store.rows("val")}
+    index["test"] = store.rows("test")
+    labelled = np.concatenate(list(index.values()))
+    if (store.y[labelled] < 0).any():
+        raise ValueError(f"{store.name} has nodes in a split that have no label")
+    counts = np.bincount(store.y[index["train"]], minlength=store.num_classes)
+    if not counts.all():
+        raise ValueError(
+            f"{store.name} has no training nodes of the classes {np.flatnonzero(counts == 0)}; "
+            "every class needs one"
+        )
+    disk = OnDisk(store, fitted(normalize, store), setting, memory)
+    return NodeTask(
+        name=store.name,
+        x=disk,
+        adj=None,
+        y=store.y,
+        index=index,
+        num_classes=store.num_classes,
+        setting=setting,
+        preprocess=disk.preprocess,
+        fingerprint=store.about.get("fingerprint", store.digest),
+        label_names=tuple(range(store.num_classes)),
+    )
+
+
+def _opened(dataset: Any, root: str | Path | None) -> Any:
+    """A big graph or a store opened; anything else as it is."""
+    if isinstance(dataset, str) and big.is_big(dataset):
+        return big.open_big(dataset, big.base_of(root))
+    if isinstance(dataset, Path) or (isinstance(dataset, str) and is_store(dataset)):
+        return Store.open(dataset)
+    return dataset
+
+
 def _node_data(dataset: Any, root: str | Path | None, split: int) -> NodeData:
     """Whatever was given, as arrays."""
     from torch_geometric.data import Data, Dataset
 
     if isinstance(dataset, NodeData):
         return dataset
+    if isinstance(dataset, Raw):
+        return big.node_data(dataset, split)
     if isinstance(dataset, str) and dataset.lower() not in list_sets():
         return NodeData.from_pyg(load_dataset(dataset, root), split=split)
     if isinstance(dataset, nx.Graph):
@@ -96,27 +154,13 @@ def _node_data(dataset: Any, root: str | Path | None, split: int) -> NodeData:
     raise TypeError(
         f"cannot condense a {type(dataset).__name__}; give a name ({', '.join(list_datasets())}), "
         "a PyG Dataset with one graph, a PyG Data with x, edge_index, y and masks, a networkx "
-        "graph, or gcond.NodeData.from_arrays(...)"
+        "graph, gcond.NodeData.from_arrays(...), or the folder of a graph on disk"
     )
 
 
 def _fingerprint(x: Any, adj: Any, y: Any, index: dict[Split, Any]) -> str:
     """Hash of a graph, labels and split, whether the features are stored sparse or dense."""
-    digest = hashlib.sha256()
-    for matrix in (x, adj):
-        for part in _entries(matrix):
-            digest.update(part)
-    for part in (y, *index.values()):
-        digest.update(np.ascontiguousarray(part, dtype=np.int64).tobytes())
-    return digest.hexdigest()
-
-
-def _entries(matrix: Any) -> list[bytes]:
-    """Hashes of the non-zero entries of a matrix, of their columns, and of their number by row."""
-    hashes = [hashlib.sha256(str(matrix.shape).encode()) for _ in range(3)]
-    for start in range(0, matrix.shape[0], ROWS):
-        rows = sp.csr_array(matrix[start : start + ROWS])
-        parts = (rows.data, rows.indices.astype(np.int64), np.diff(rows.indptr).astype(np.int64))
-        for found, part in zip(hashes, parts, strict=True):
-            found.update(np.ascontiguousarray(part).tobytes())
-    return [found.digest() for found in hashes]
+    entries = Entries(*x.shape), Entries(*adj.shape)
+    for found, matrix in zip(entries, (x, adj), strict=True):
+        found.add(matrix)
+    return joined(*entries, y, index)

@@ -10,6 +10,7 @@ from typing import Any, cast
 from gcond.datasets.convert import as_task
 from gcond.datasets.convert_images import as_image_task, holds_images
 from gcond.datasets.convert_sets import as_set_task, holds_graphs
+from gcond.graph.large.memory import Memory
 from gcond.graph.preprocess import Normalisation
 from gcond.graph.sets.task import SetTask
 from gcond.graph.task import NodeTask, Setting
@@ -28,12 +29,14 @@ class Opening:
         setting: ``"transductive"`` or ``"inductive"``, for nodes.
         normalize: Preprocessing.
         split: Number of the split.
+        memory: Most memory while a graph that is kept on disk is propagated.
     """
 
     root: str | Path | None = None
-    setting: Setting = "transductive"
+    setting: Setting | None = None
     normalize: str = "auto"
     split: int = 0
+    memory: Memory = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,14 @@ class Kind:
 
 def _nodes(dataset: Any, how: Opening) -> NodeTask:
     kind = cast("Normalisation", how.normalize)
-    return as_task(dataset, root=how.root, setting=how.setting, normalize=kind, split=how.split)
+    return as_task(
+        dataset,
+        root=how.root,
+        setting=how.setting,
+        normalize=kind,
+        split=how.split,
+        memory=how.memory,
+    )
 
 
 def _graphs(dataset: Any, how: Opening) -> SetTask:

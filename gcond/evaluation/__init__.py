@@ -5,9 +5,10 @@ from gcond.evaluation.fitting import fit
 from gcond.evaluation.images import ImageProtocol
 from gcond.evaluation.judge import evaluate
 from gcond.evaluation.protocol import Protocol, get_protocol
-from gcond.evaluation.ranking import Candidate, Search, Space, search
+from gcond.evaluation.ranking import Search, search
 from gcond.evaluation.result import Evaluation, Row
 from gcond.evaluation.sets import SetProtocol
+from gcond.evaluation.space import Candidate, Space
 
 __all__ = [
     "Candidate",

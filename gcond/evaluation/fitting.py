@@ -15,6 +15,7 @@ from gcond.datasets import NodeData, as_task
 from gcond.evaluation import architectures
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.views import Graph, Real, View, kept, of_condensed
+from gcond.graph.large.memory import Memory
 from gcond.graph.task import NodeTask
 from gcond.image.networks import Network
 
@@ -88,7 +89,9 @@ def fit(
     return usual.eval()
 
 
-def source_of(condensed: Condensed, dataset: Any, root: Any = None) -> NodeTask:
+def source_of(
+    condensed: Condensed, dataset: Any, root: Any = None, memory: Memory = None
+) -> NodeTask:
     """The task that a set was condensed from; other data is refused."""
     source = condensed.source
     if condensed.kind != "nodes":
@@ -102,6 +105,7 @@ def source_of(condensed: Condensed, dataset: Any, root: Any = None) -> NodeTask:
         setting=source.setting,  # type: ignore[arg-type]
         normalize=source.preprocess,  # type: ignore[arg-type]
         split=0 if isinstance(dataset, NodeData) else source.split,
+        memory=memory,
     )
     if task.fingerprint != condensed.source.fingerprint:
         raise ValueError(

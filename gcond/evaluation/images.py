@@ -13,7 +13,7 @@ from torch import nn
 
 from gcond import config
 from gcond.condensed import Condensed, parts_of
-from gcond.datasets import ImageSet, as_image_task, list_datasets
+from gcond.datasets import ImageSet, as_image_task, is_named
 from gcond.evaluation.image_training import (
     ImageModel,
     ImageTraining,
@@ -266,7 +266,7 @@ def opened_images(condensed: Condensed, dataset: Any, root: str | Path | None) -
     source = condensed.source
     assert isinstance(source.preprocess, PixelScale)
     data = source.name if dataset is None else dataset
-    if dataset is None and data not in list_datasets():
+    if dataset is None and not is_named(data):
         raise ValueError(
             f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
             "give the images as dataset="

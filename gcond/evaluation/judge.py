@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import torch
 from torch import Tensor
 
 from gcond.condensed import Condensed, parts_of
-from gcond.datasets import list_datasets
+from gcond.datasets import is_named
+from gcond.evaluation import large
 from gcond.evaluation.fitting import (
     Model,
     accuracy,
@@ -27,10 +29,12 @@ from gcond.evaluation.result import Evaluation, Row
 from gcond.evaluation.sets import SetProtocol, evaluate_set
 from gcond.evaluation.views import Real, View, kept, of_condensed
 from gcond.graph import receptive
+from gcond.graph.large.memory import Memory
 from gcond.graph.receptive import Receptive
 from gcond.graph.task import NodeTask, Split
 from gcond.graph.training import score, train
 from gcond.image.networks import Network
+from gcond.matching.distributed import current, join
 from gcond.methods import get_method
 
 Percent = tuple[float, ...]
@@ -50,11 +54,17 @@ def evaluate(
     seeds: int = 5,
     baselines: Sequence[str] | None = None,
     root: str | Path | None = None,
+    memory: Memory = None,
 ) -> Evaluation:
     """Trains fresh models on a condensed set and tests them on the real one.
 
     Models named ``"GCN"`` are trained for all seeds at once; a seed's accuracy does not depend
-    on how many are trained beside it. Test nodes are looked at once, by the kept epoch.
+    on how many are trained beside it. Test nodes are looked at once, by the kept epoch. Processes
+    that ``torchrun`` started share the seeds.
+
+    On a graph that is kept on disk GCN and SGC are judged, epochs are chosen on propagated
+    validation rows (the protocol's name says so: ``"gcn-600-rows"``), and the whole graph is
+    stood for by softmax regression on all propagated training rows, ``"whole (SGC)"``.
 
     Args:
         condensed: The set to judge.
@@ -68,6 +78,7 @@ def evaluate(
             to the same classes with the same seed, and ``"whole"``; by default ``"random"``,
             ``"centroid"`` and ``"whole"``, the last one where the protocol is short.
         root: Folder of the datasets, for names.
+        memory: As for :func:`gcond.condense`.
 
     Raises:
         ValueError: The dataset is not the one that was condensed, or a name is unknown.
@@ -91,11 +102,14 @@ def evaluate(
             baselines=baselines,
             root=root,
         )
+    join()
     baselines = BASELINES if baselines is None else baselines
     chosen = get_protocol(protocol or "gcn-600")
     found: Model = named("GCN" if model is None else model)
-    real = dataset if isinstance(dataset, Real) else Real(opened(condensed, dataset, root))
+    real = dataset if isinstance(dataset, Real) else Real(opened(condensed, dataset, root, memory))
     task = real.task
+    if task.disk is not None:
+        large.refuse(found, task)
     counts = torch.bincount(condensed.y.long(), minlength=condensed.num_classes)
     seen = {name: get_method(name) for name in baselines if name != "whole"}
     rows = [_row("condensed", condensed, real, found, chosen, seeds)]
@@ -110,7 +124,7 @@ def evaluate(
         dataset=condensed.source.name,
         method=condensed.config["name"],
         model=name_of(found),
-        protocol=chosen.name,
+        protocol=chosen.name if task.disk is None else f"{chosen.name}-rows",
         selected_step=condensed.history.selected_step,
         rows=tuple(rows),
         protocol_digest=chosen.digest,
@@ -119,15 +133,17 @@ def evaluate(
     )
 
 
-def opened(condensed: Condensed, dataset: Any, root: str | Path | None) -> NodeTask:
+def opened(
+    condensed: Condensed, dataset: Any, root: str | Path | None, memory: Memory = None
+) -> NodeTask:
     """The task that a set was condensed from, by default opened by the name it had."""
     data = condensed.source.name if dataset is None else dataset
-    if dataset is None and data not in list_datasets():
+    if dataset is None and not is_named(data):
         raise ValueError(
             f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
             "give the graph as dataset="
         )
-    return source_of(condensed, data, root)
+    return source_of(condensed, data, root, memory)
 
 
 def name_of(model: Model) -> str:
@@ -140,7 +156,11 @@ def _row(
 ) -> Row:
     began = time.perf_counter()
     full = kept(condensed, protocol.min_edge_weight)
-    if model == "GCN":
+    if real.task.disk is not None:
+        test, val = current().spread(
+            seeds, lambda mine: large.condensed_row(full, real.task, str(model), protocol, mine)
+        )
+    elif model == "GCN":
         view = receptive.of_graph(full.x, full.adjacency, full.targets)
         test, val = _together(view, real.task, protocol, seeds)
     else:
@@ -151,22 +171,31 @@ def _row(
 
 def _whole(real: Real, model: Model, protocol: Protocol, seeds: int) -> Row:
     began = time.perf_counter()
-    task = real.task
-    if model == "GCN":
+    task, name = real.task, "whole"
+    if task.disk is not None:
+        (test, val), name = current().spread(seeds, partial(large.whole_row, task)), "whole (SGC)"
+    elif model == "GCN":
         test, val = _together(receptive.of_split(task, "train"), task, protocol, seeds)
     else:
         test, val = _one_by_one(real.train, real, model, protocol, seeds)
     seconds = time.perf_counter() - began
-    return Row("whole", test, val, task.num_nodes, task.nbytes, seconds)
+    return Row(name, test, val, task.num_nodes, task.nbytes, seconds)
 
 
 def _together(
     view: Receptive, task: NodeTask, protocol: Protocol, seeds: int
 ) -> tuple[Percent, Percent]:
     """Test and validation accuracies of one GCN per seed, trained as one model."""
+    found = current().spread(seeds, partial(_all_at_once, view, task, protocol))
+    return found[0], found[1]
+
+
+def _all_at_once(
+    view: Receptive, task: NodeTask, protocol: Protocol, seeds: Sequence[int]
+) -> tuple[Percent, Percent]:
     val = receptive.of_split(task, "val") if len(task.index["val"]) else None
     training = protocol.training_of("GCN")
-    weights, accuracy, _ = train(view, task.num_classes, range(seeds), training, val)
+    weights, accuracy, _ = train(view, task.num_classes, seeds, training, val)
     test, _ = score(receptive.of_split(task, "test"), weights)
     return _percent(test), () if val is None else _percent(accuracy)
 
@@ -175,9 +204,16 @@ def _one_by_one(
     view: View, real: Real, model: Model, protocol: Protocol, seeds: int
 ) -> tuple[Percent, Percent]:
     """The same for any architecture, one model after the other."""
+    every = current().spread(seeds, partial(_in_turn, view, real, model, protocol))
+    return every[0], every[1]
+
+
+def _in_turn(
+    view: View, real: Real, model: Model, protocol: Protocol, seeds: Sequence[int]
+) -> tuple[Percent, Percent]:
     found: dict[Split, list[float]] = {"test": [], "val": []}
     val = real.view("val")
-    for seed in range(seeds):
+    for seed in seeds:
         module = trained(model, real.task.num_classes, view, val, protocol, seed)
         for split, accuracies in found.items():
             looked_at = real.view(split)

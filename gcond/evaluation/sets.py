@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gcond import config
 from gcond.condensed import Condensed, parts_of
-from gcond.datasets import GraphSet, as_set_task, list_datasets
+from gcond.datasets import GraphSet, as_set_task, is_named
 from gcond.evaluation import set_fitting
 from gcond.evaluation.ogb import official
 from gcond.evaluation.result import Evaluation, Row
@@ -207,7 +207,7 @@ def opened_set(condensed: Condensed, dataset: Any, root: str | Path | None) -> S
     source = condensed.source
     assert isinstance(source.preprocess, Encoding)
     data = source.name if dataset is None else dataset
-    if dataset is None and data not in list_datasets():
+    if dataset is None and not is_named(data):
         raise ValueError(
             f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
             "give the graphs as dataset="

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from gcond.coreset.selectors import jitter, warn_repeats
 from gcond.graph.initialise import Start
-from gcond.graph.propagation import mix
 from gcond.graph.task import NodeTask
 from gcond.graph.validation import Validation
 from gcond.matching import generator_for
+from gcond.matching.ranges import at_least, share
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,16 @@ class Bags:
     alpha: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.parts < 1:
-            raise ValueError(f"parts must be at least 1, got {self.parts}")
+        at_least(1, parts=self.parts)
+        at_least(0, num_layers=self.num_layers)
+        share(alpha=self.alpha)
+
+    def affordable(self, task: NodeTask) -> bool:
+        return task.affords(self.num_layers, self.alpha)
 
     def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
     ) -> Start:
-        a_hat, x, nodes = task.graph("train")
         soft = None if task.soft is None else task.soft[task.index["train"]]
         y, generator = task.labels("train"), generator_for(seed, "init")
         bags: list[Tensor] = []
@@ -62,16 +65,15 @@ class Bags:
         warn_repeats(short)
         member = torch.cat(bags).numpy()
         bag = np.repeat(np.arange(len(bags)), [len(each) for each in bags])
-        trust = None if task.trust is None else task.trust[nodes]
+        trust = None if task.trust is None else task.trust[task.index["train"]]
         share = np.ones(len(member)) if trust is None else trust[member].astype(np.float64)
         share /= np.bincount(bag, share)[bag]
-        weights = sp.csr_array((share, (bag, nodes[member])), shape=(len(bags), x.shape[0]))
-        mixed = torch.as_tensor(mix(a_hat, x, weights, self.num_layers, self.alpha)).float()
+        weights = sp.csr_array((share, (bag, member)), shape=(len(bags), len(y)))
+        mixed = torch.as_tensor(task.mixed(weights, self.num_layers, self.alpha)).float()
         features = jitter(mixed, torch.tensor(repeats), seed)
         if soft is None:
             return Start(features)
-        mean = sp.csr_array((share, (bag, member)), shape=(len(bags), len(soft))) @ soft
-        return Start(features, torch.as_tensor(mean).float())
+        return Start(features, torch.as_tensor(weights @ soft).float())
 
 
 def _cut(members: Tensor, count: int, parts: int, generator: torch.Generator) -> list[Tensor]:

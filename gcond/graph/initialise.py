@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from gcond.graph.propagation import normalise_dense, to_tensor
 from gcond.graph.task import NodeTask
 from gcond.graph.validation import Validation
 from gcond.matching import Score, generator_for
-from gcond.matching.ranges import at_least
+from gcond.matching.ranges import at_least, known, share
 
 Features = Literal["raw", "propagated"]
 
@@ -36,6 +36,9 @@ class Start:
 class Initialisation(Protocol):
     """A choice of start."""
 
+    def affordable(self, task: NodeTask) -> bool:
+        """Whether it needs no more of a graph than is computed anyway."""
+
     def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
     ) -> Start:
@@ -45,6 +48,9 @@ class Initialisation(Protocol):
 @dataclass(frozen=True)
 class Noise:
     """Gaussian noise with the root mean square of the real features."""
+
+    def affordable(self, task: NodeTask) -> bool:
+        return True
 
     def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
@@ -76,6 +82,12 @@ class Selected:
 
     def __post_init__(self) -> None:
         at_least(0, num_layers=self.num_layers)
+        at_least(1, at_most=self.at_most)
+        share(alpha=self.alpha)
+        known(get_args(Features), features_of=self.features_of)
+
+    def affordable(self, task: NodeTask) -> bool:
+        return self.features_of == "raw" or task.affords(self.num_layers, self.alpha)
 
     def pick(self, task: NodeTask, counts: Tensor, seed: int) -> Picked:
         """The selection with all that is known of it."""
@@ -111,7 +123,8 @@ def _sample(y: Tensor, at_most: int, seed: int) -> Tensor:
 @dataclass(frozen=True)
 class BestOf:
     """The candidate that scores best on validation nodes as a set without edges; the first one
-    where there are none.
+    where there are none. On a graph that is kept on disk those that would propagate it anew are
+    left out.
 
     The humble candidates are what make a default hold on a graph nobody has seen: where
     neighbours disagree, features that were propagated less, or not at all, win.
@@ -128,13 +141,17 @@ class BestOf:
         Selected(Random()),
     )
 
+    def affordable(self, task: NodeTask) -> bool:
+        return any(candidate.affordable(task) for candidate in self.candidates)
+
     def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
     ) -> Start:
         y = torch.repeat_interleave(torch.arange(len(counts)), counts)
         best: Score | None = None
         chosen, notes = Start(torch.empty(0)), []
-        for i, candidate in enumerate(self.candidates):
+        near = [candidate for candidate in self.candidates if candidate.affordable(task)]
+        for i, candidate in enumerate(near or self.candidates):
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 found = candidate.start(task, counts, seed)

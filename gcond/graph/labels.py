@@ -64,6 +64,7 @@ class Taught:
         given = task.given or task
         if given.setting == "inductive":
             return given
+        given.graph("train")  # a graph on disk has no teachers, and says so
         q = predictions(self.teacher, given, seed)
         everyone = np.arange(len(q))
         return replace(
@@ -90,6 +91,10 @@ class Heard:
 
     labels: LabelSource
     init: Initialisation
+
+    def affordable(self, task: NodeTask) -> bool:
+        mine = task.disk is None or isinstance(self.labels, TrainingLabels)
+        return mine and self.init.affordable(task)
 
     def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None

@@ -12,7 +12,8 @@ from torch import Tensor
 from gcond.graph.adjacency import Adjacency, PairwiseMLP, Structure
 from gcond.graph.initialise import BestOf, Initialisation, settled
 from gcond.graph.labels import LabelSource, TrainingLabels
-from gcond.graph.models import SGC, Matcher
+from gcond.graph.loaders import Loaded
+from gcond.graph.models import SGC, Matcher, Module
 from gcond.graph.outcome import Outcome
 from gcond.graph.real import RealNodes
 from gcond.graph.synthetic import SyntheticGraph
@@ -38,6 +39,7 @@ from gcond.matching import (
     Schedule,
     Step,
     Stream,
+    Task,
     TrainOnSynthetic,
     Turns,
     generator_for,
@@ -125,7 +127,20 @@ class GraphMethod:
             synthetic = self._resumed(progress, counts, seed)
         else:
             synthetic = self.start(told, counts, seed, validation)
-        real = RealNodes(
+        real = self._real(told, counts, validation)
+        plan = self.plan(task.num_features, task.num_classes, synthetic.x)
+        try:
+            run = match(real, synthetic, plan, seed=seed, progress=progress, observers=observers)
+        except NonFiniteError as error:
+            error.kept = _outcome(synthetic, error.progress)
+            raise
+        return _outcome(synthetic, run)
+
+    def _real(self, told: NodeTask, counts: Tensor, validation: Validation) -> Task:
+        """The real side: the task's own rows, or what a loader of the user's yields."""
+        if isinstance(self.model, Module) and self.model.loader is not None:
+            return Loaded(self.model.loader, told.preprocess, counts, self.grouping, validation)
+        return RealNodes(
             self.model.source(told),
             told.labels("train"),
             counts,
@@ -134,13 +149,6 @@ class GraphMethod:
             validation,
             soft=None if told.soft is None else torch.as_tensor(told.soft[told.index["train"]]),
         )
-        plan = self.plan(task.num_features, task.num_classes, synthetic.x)
-        try:
-            run = match(real, synthetic, plan, seed=seed, progress=progress, observers=observers)
-        except NonFiniteError as error:
-            error.kept = _outcome(synthetic, error.progress)
-            raise
-        return _outcome(synthetic, run)
 
     def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None

@@ -6,13 +6,15 @@ synthetic graph, and the source of its inputs on the real graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from gcond.graph.neighbours import SampledLayers, SampledSubgraph
 from gcond.graph.propagation import normalise_dense, propagate_dense
 from gcond.graph.sources import Neighbourhoods, Rows, Source, WholeGraph
 from gcond.graph.task import NodeTask
@@ -95,19 +97,23 @@ class PropagatedMLP:
 @dataclass(frozen=True)
 class GCN:
     """The model of `"Semi-supervised Classification with Graph Convolutional Networks"
-    <https://arxiv.org/abs/1609.02907>`_. On the real graph it sees the exact receptive field of
-    the rows of a step, layer by layer.
+    <https://arxiv.org/abs/1609.02907>`_. On the real graph it sees the receptive field of the
+    rows of a step, layer by layer: exactly, or a sample of it.
 
     Args:
         num_layers: Number of convolutions, at least one.
         hidden_channels: Width between them.
+        fanouts: Neighbours drawn of a node by each layer, the last layer's first, for graphs
+            whose receptive fields are too large; none draws all.
     """
 
     num_layers: int = 2
     hidden_channels: int = 256
+    fanouts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         at_least(1, num_layers=self.num_layers, hidden_channels=self.hidden_channels)
+        _check_fanouts(self.fanouts, self.num_layers)
 
     def of(self, in_channels: int, out_channels: int, like: Tensor) -> Model:
         inner = [self.hidden_channels] * (self.num_layers - 1)
@@ -121,13 +127,16 @@ class GCN:
         return (a_hat @ x, *[a_hat] * (self.num_layers - 1))
 
     def source(self, task: NodeTask) -> Source:
+        if self.fanouts:
+            return SampledLayers(task, self.fanouts)
         return Neighbourhoods(*task.graph("train"), layers=self.num_layers)
 
 
 @dataclass(frozen=True)
 class Convolutions:
     """Graph convolutions on inputs that are propagated already: ``inner`` is the propagated
-    feature matrix, ``blocks[l]`` carries the hidden rows of layer ``l`` to those of the next."""
+    feature matrix, ``blocks[l]`` carries the hidden rows of layer ``l`` to those of the next; it
+    is a matrix, or three vectors of edges (target, source, weight) for all layers."""
 
     widths: tuple[int, ...]
     like: Tensor
@@ -146,17 +155,38 @@ class Convolutions:
     def __call__(self, theta: Theta, *inputs: Tensor) -> Tensor:
         hidden, *blocks = inputs
         hidden = hidden @ theta[0] + theta[1]
-        for layer, block in enumerate(blocks, 1):
+        for layer, carry in enumerate(_carries(blocks), 1):
             weight, bias = theta[2 * layer : 2 * layer + 2]
-            hidden = block @ (torch.relu(hidden) @ weight) + bias
+            hidden = carry(torch.relu(hidden) @ weight) + bias
         return hidden
 
     def embed(self, theta: Theta, *inputs: Tensor) -> Tensor:
         """What the last convolution classifies: hidden rows, carried to the items."""
         if len(inputs) == 1:
             return inputs[0]
-        *before, last = inputs
-        return last @ torch.relu(self(theta[:-2], *before))
+        last = 1 if inputs[1].is_floating_point() else 3
+        (carry,) = _carries(inputs[-last:])
+        return carry(torch.relu(self(theta[:-2], *inputs[:-last])))
+
+
+def _carries(blocks: Sequence[Tensor]) -> list[Callable[[Tensor], Tensor]]:
+    """What takes rows from one layer to the next: products with matrices, or sums along edges."""
+    if not blocks or blocks[0].is_floating_point():
+        return [block.__matmul__ for block in blocks]
+    return [partial(_along, *blocks[i : i + 3]) for i in range(0, len(blocks), 3)]
+
+
+def _along(targets: Tensor, sources: Tensor, weights: Tensor, rows: Tensor) -> Tensor:
+    out = rows.new_zeros(int(targets.max()) + 1, rows.shape[-1])
+    return out.index_add(0, targets, weights[:, None] * rows[sources])
+
+
+def _check_fanouts(fanouts: tuple[int, ...], num_layers: int) -> None:
+    if fanouts and (len(fanouts) != num_layers or min(fanouts) < 1):
+        raise ValueError(
+            f"fanouts={fanouts} must be {num_layers} positive numbers, one for each layer; () "
+            "takes all neighbours"
+        )
 
 
 @dataclass(frozen=True)
@@ -166,10 +196,20 @@ class Module:
     Args:
         factory: Builds it from the number of input and output channels.
         num_layers: How many propagations it does; the start of the features depends on it.
+        fanouts: Neighbours drawn of a node by each hop, from the rows of a step outwards; none
+            shows the module the whole graph.
+        loader: Gives what the real side comes from instead: anything that yields PyG batches, such
+            as PyG's ``NeighborLoader`` or cugraph-pyg's; see
+            :class:`gcond.graph.loaders.Loaded`.
     """
 
     factory: Callable[[int, int], nn.Module]
     num_layers: int = 2
+    fanouts: tuple[int, ...] = ()
+    loader: Callable[[], Iterable[Any]] | None = None
+
+    def __post_init__(self) -> None:
+        _check_fanouts(self.fanouts, self.num_layers)
 
     def of(self, in_channels: int, out_channels: int, like: Tensor) -> Model:
         return Functional(lambda: self.factory(in_channels, out_channels), like)
@@ -183,4 +223,6 @@ class Module:
         return x, pairs, adj[pairs[0], pairs[1]]
 
     def source(self, task: NodeTask) -> Source:
+        if self.fanouts:
+            return SampledSubgraph(task, self.fanouts)
         return WholeGraph(task)

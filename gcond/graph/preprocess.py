@@ -42,8 +42,15 @@ class Preprocess:
             scale = (self.scale * scale).astype(x.dtype)
             return (sp.diags_array(scale) @ x).tocsr() if sp.issparse(x) else x * scale[:, None]
         dense = x.toarray() if sp.issparse(x) else x
-        return ((dense - np.array(self.mean)) / np.array(self.std)).astype(x.dtype)
+        mean, std = np.array(self.mean), np.array(self.std)
+        out = np.empty(dense.shape, dtype=x.dtype)
+        for start in range(0, len(dense), ROWS):  # double precision of a few rows only
+            out[start : start + ROWS] = (dense[start : start + ROWS] - mean) / std
+        return out
 
+
+ROWS = 4096
+"""Rows that are standardised together."""
 
 SHORTEST = 0.15
 """Root mean square norm of rows below which ``"auto"`` lengthens them. Rows that sum to one are
@@ -77,7 +84,12 @@ def fit(kind: Normalisation | Preprocess, x: Any, train: Any) -> Preprocess:
 
 
 def _lengthening(rows: Any) -> float:
-    """The number that gives rows a root mean square norm of at least :data:`SHORTEST`."""
     data = rows.data if sp.issparse(rows) else rows
-    norm = float(np.sqrt(np.square(data, dtype=np.float64).sum() / max(rows.shape[0], 1)))
+    return lengthening(float(np.square(data, dtype=np.float64).sum()), rows.shape[0])
+
+
+def lengthening(squares: float, rows: int) -> float:
+    """The number that gives so many rows, whose entries' squares have this sum, a root mean
+    square norm of at least :data:`SHORTEST`."""
+    norm = float(np.sqrt(squares / max(rows, 1)))
     return SHORTEST / norm if 0 < norm < SHORTEST else 1.0

@@ -53,10 +53,10 @@ class RealNodes:
     def real(self, generator: torch.Generator) -> Batch:
         """All labelled nodes, or ``batch_size`` of each class drawn with replacement."""
         if not self.sampled:
-            return self._whole
+            return self._batch(self.members, generator) if self.source.draws else self._whole
         draw = torch.rand(len(self.owner), generator=generator)
         position = self.first[self.owner] + (draw * self.sizes[self.owner]).long()
-        return self._batch(self.members[position])
+        return self._batch(self.members[position], generator)
 
     def score(self, synthetic: SyntheticSet) -> Score | None:
         assert isinstance(synthetic, SyntheticGraph)
@@ -67,7 +67,7 @@ class RealNodes:
     def _whole(self) -> Batch:
         return self._batch(self.members)
 
-    def _batch(self, rows: Tensor) -> Batch:
-        inputs, counted = self.source.take(rows, torch.float32)
+    def _batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Batch:
+        inputs, counted = self.source.take(rows, torch.float32, generator)
         known = self.targets if self.soft is None else self.soft[rows]
         return Batch(inputs, known, self.groups, counted)

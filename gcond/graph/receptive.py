@@ -41,6 +41,13 @@ class Hops:
 
 
 GCN = Hops()
+ROWS = Hops(before=2, after=0)
+"""A network on features that were propagated twice: what a graph on disk shows of its nodes."""
+
+
+def affordable(task: NodeTask) -> Hops:
+    """A GCN, or its nearest relative that needs nothing but propagated rows."""
+    return GCN if task.disk is None else ROWS
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +77,10 @@ class Receptive:
 
 def of_split(task: NodeTask, split: Split, hops: Hops = GCN) -> Receptive:
     """The real graph, seen from the nodes of a split."""
+    if task.disk is not None and hops.after == 0:
+        inner = torch.as_tensor(np.asarray(task.features(split, hops.before)))
+        one = sp.eye_array(len(inner), dtype=np.float32, format="csr")
+        return Receptive(inner, to_sparse_tensor(one, torch.float32), task.labels(split))
     a_hat, x, rows = task.graph(split)
     start = sp.eye_array(a_hat.shape[0], dtype=a_hat.dtype, format="csr")[rows]
     outer = sp.csr_array(_after(hops, start, a_hat[rows], a_hat))

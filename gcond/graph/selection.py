@@ -45,6 +45,6 @@ class Selection:
         if picked.rows is None or self.pick.features_of == "propagated":
             return Outcome(picked.features, None, picked.y)
         nodes = task.index["train"][picked.rows.numpy()]
-        block = torch.as_tensor(task.adj[nodes][:, nodes].toarray(), dtype=torch.float32)
+        block = torch.as_tensor(task.between(nodes).toarray(), dtype=torch.float32)
         block = (block + block.T) / 2
         return Outcome(picked.features, block - torch.diag(block.diagonal()), picked.y)

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from gcond.graph.large import reading
 from gcond.graph.propagation import to_tensor
 from gcond.graph.task import NodeTask, Split
 
@@ -22,8 +23,15 @@ DENSE_BYTES = 2**28
 class Source(Protocol):
     """Real inputs of a matching model."""
 
-    def take(self, rows: Tensor, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Tensor | None]:
-        """Inputs for the training nodes numbered ``rows``, and which output rows count."""
+    @property
+    def draws(self) -> bool:
+        """Whether equal rows have other inputs in another step."""
+
+    def take(
+        self, rows: Tensor, dtype: torch.dtype, generator: torch.Generator | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        """Inputs for the training nodes numbered ``rows``, and which output rows count; what is
+        drawn is drawn from the generator."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +39,16 @@ class Rows:
     """Independent rows: features of the training nodes, propagated when they are first asked for.
 
     Args:
-        propagated: Gives them, an ndarray or a CSR matrix.
+        propagated: Gives them: an ndarray, a CSR matrix, or rows on disk, which are read into
+            memory where they fit and batch by batch else.
     """
 
     propagated: Callable[[], Any]
+    draws = False
 
-    def take(self, rows: Tensor, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Tensor | None]:
+    def take(
+        self, rows: Tensor, dtype: torch.dtype, generator: torch.Generator | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
         if self._dense is None:
             return (to_tensor(self.z[rows.numpy()], dtype),), None
         return (self._dense[rows].to(dtype),), None
@@ -47,6 +59,8 @@ class Rows:
 
     @cached_property
     def _dense(self) -> Tensor | None:
+        if isinstance(self.z, reading.Rows) and not self.z.fits:
+            return None
         big = self.z.shape[0] * self.z.shape[1] * 4 > DENSE_BYTES
         if sp.issparse(self.z) and big:
             return None
@@ -62,8 +76,11 @@ class Neighbourhoods:
     x: Any
     nodes: Any
     layers: int
+    draws = False
 
-    def take(self, rows: Tensor, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Tensor | None]:
+    def take(
+        self, rows: Tensor, dtype: torch.dtype, generator: torch.Generator | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
         reach = self.nodes[rows.numpy()]
         blocks = []
         for _ in range(self.layers - 1):
@@ -79,8 +96,11 @@ class WholeGraph:
     """The whole training graph in PyG's form, for modules of unknown depth."""
 
     task: NodeTask
+    draws = False
 
-    def take(self, rows: Tensor, dtype: torch.dtype) -> tuple[tuple[Tensor, ...], Tensor | None]:
+    def take(
+        self, rows: Tensor, dtype: torch.dtype, generator: torch.Generator | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
         x, edge_index, edge_weight, nodes = self._tensors
         return (x.to(dtype), edge_index, edge_weight.to(dtype)), nodes[rows]
 

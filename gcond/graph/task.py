@@ -11,8 +11,9 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from gcond.graph.large.disk import OnDisk
 from gcond.graph.preprocess import Preprocess
-from gcond.graph.propagation import normalise, propagate
+from gcond.graph.propagation import mix, normalise, propagate
 
 Setting = Literal["transductive", "inductive"]
 Split = Literal["train", "val", "test"]
@@ -29,8 +30,10 @@ class NodeTask:
 
     Args:
         name: Name of the dataset.
-        x: Features ``[N, d]`` after preprocessing, an ndarray or a CSR matrix.
-        adj: Adjacency ``[N, N]``, CSR, row ``i`` holding the edges into node ``i``.
+        x: Features ``[N, d]`` after preprocessing, an ndarray or a CSR matrix; or a graph that
+            is kept on disk.
+        adj: Adjacency ``[N, N]``, CSR, row ``i`` holding the edges into node ``i``; ``None`` for
+            a graph on disk.
         y: Labels ``[N]`` from 0 to ``num_classes - 1``, as given for unlabelled nodes.
         index: Nodes of each split.
         num_classes: Number of classes.
@@ -92,25 +95,77 @@ class NodeTask:
         """Labels of a split's nodes."""
         return torch.as_tensor(self.y[self.index[split]], dtype=torch.long)
 
+    @property
+    def disk(self) -> OnDisk | None:
+        """The graph, where it is kept on disk and only rows of it are at hand."""
+        return self.x if isinstance(self.x, OnDisk) else None
+
+    def affords(self, hops: int, alpha: float = 0.0) -> bool:
+        """Whether propagated features cost little beside what is done anyway; of a graph on disk
+        that are those which are computed once and kept."""
+        return self.disk is None or self.disk.affords(hops, alpha)
+
     def graph(self, split: Split) -> tuple[Any, Any, Indices]:
-        """Normalised adjacency, features and rows of the graph that a split lives on."""
+        """Normalised adjacency, features and rows of the graph that a split lives on.
+
+        Raises:
+            ValueError: The graph is kept on disk.
+        """
+        self._in_memory()
         if self.setting == "transductive":
             return self._a_hat, self.x, self.index[split]
         adj, x, rows = self.raw_graph(split)
         return normalise(adj), x, rows
 
     def raw_graph(self, split: Split) -> tuple[Any, Any, Indices]:
-        """Weighted adjacency, features and rows of the graph that a split lives on."""
+        """Weighted adjacency, features and rows of the graph that a split lives on.
+
+        Raises:
+            ValueError: The graph is kept on disk.
+        """
+        self._in_memory()
         rows = self.index[split]
         if self.setting == "transductive":
             return self.adj, self.x, rows
         return self.adj[rows][:, rows], self.x[rows], np.arange(len(rows))
 
     def features(self, split: Split, hops: int, alpha: float = 0.0) -> Any:
-        r"""Rows of :math:`\hat A^K X` of a split's nodes, an ndarray or a CSR matrix; with
-        ``alpha`` as in :func:`gcond.graph.propagation.propagate`."""
+        r"""Rows of :math:`\hat A^K X` of a split's nodes, an ndarray or a CSR matrix, or
+        :class:`gcond.graph.large.reading.Rows` of a graph on disk; with ``alpha`` as in
+        :func:`gcond.graph.propagation.propagate`."""
+        if self.disk is not None:
+            return self.disk.features(self.index[split], hops, alpha)
         a_hat, x, rows = self.graph(split)
         return propagate(a_hat, x, hops, rows, alpha)
+
+    def mixed(self, weights: Any, hops: int, alpha: float = 0.0) -> Any:
+        """Weighted sums of propagated rows of the training nodes.
+
+        Args:
+            weights: CSR ``[m, n]`` with a column per training node.
+            hops: Number of propagations.
+            alpha: As for :meth:`features`.
+        """
+        if self.disk is not None:
+            seen = np.unique(weights.indices)
+            return weights[:, seen] @ self.features("train", hops, alpha)[seen]
+        a_hat, x, nodes = self.graph("train")
+        entries = weights.tocoo()
+        shape = weights.shape[0], x.shape[0]
+        spread = sp.csr_array((entries.data, (entries.row, nodes[entries.col])), shape=shape)
+        return mix(a_hat, x, spread, hops, alpha)
+
+    def between(self, nodes: Indices) -> Any:
+        """Weighted edges among some nodes, CSR ``[m, m]``."""
+        return self.adj[nodes][:, nodes] if self.disk is None else self.disk.between(nodes)
+
+    def _in_memory(self) -> None:
+        if self.disk is not None:
+            raise ValueError(
+                f"{self.name} is kept on disk, and this needs the whole graph in memory; use SGC "
+                "or PropagatedMLP as the matching model, sampled neighbourhoods (fanouts=), and "
+                "labels of the training nodes"
+            )
 
     @cached_property
     def _a_hat(self) -> Any:
@@ -119,6 +174,8 @@ class NodeTask:
     @cached_property
     def feature_scale(self) -> float:
         """Root mean square of the features' entries."""
+        if self.disk is not None:
+            return self.disk.feature_scale
         data = self.x.data if sp.issparse(self.x) else self.x
         total = float(np.square(data, dtype=np.float64).sum())
         return float(np.sqrt(total / max(self.x.shape[0] * self.x.shape[1], 1))) or 1.0
@@ -127,6 +184,8 @@ class NodeTask:
     def nbytes(self) -> int:
         """Bytes of features and adjacency of the graph that is condensed, as they are stored,
         sparse ones as sparse."""
+        if self.disk is not None:
+            return self.disk.nbytes
         if self.setting == "inductive":
             rows = self.index["train"]
             return _nbytes(self.x[rows]) + _nbytes(self.adj[rows][:, rows])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gcond.graph import receptive
-from gcond.graph.receptive import Receptive
+from gcond.graph.receptive import Hops, Receptive
 from gcond.graph.task import NodeTask
 from gcond.graph.training import Training, Weights, initial, train
 from gcond.matching import Score, generator_for
@@ -24,7 +24,8 @@ class Validator:
     A model's first layer only learns within the span of the synthetic rows, so it is trained in
     an orthonormal basis of that span, with as many columns as there are synthetic nodes instead
     of as many as there are features. With Adam that is another, equally good walk, some ten times
-    cheaper; its larger step makes up for the smaller number of coordinates.
+    cheaper; its larger step makes up for the smaller number of coordinates. On a graph that is
+    kept on disk the models are networks on rows that were propagated twice.
 
     Args:
         training: How each of them is trained.
@@ -53,11 +54,15 @@ class Validation:
     def _view(self) -> Receptive:
         rows, most = self.task.index["val"], self.validator.at_most
         if len(rows) <= most:
-            return receptive.of_split(self.task, "val")
+            return receptive.of_split(self.task, "val", self._hops)
         order = torch.randperm(len(rows), generator=generator_for(self.seed, "validation"))
         kept = rows[order[:most].sort().values.numpy()]
         seen = replace(self.task, index={**self.task.index, "val": kept})
-        return receptive.of_split(seen, "val")
+        return receptive.of_split(seen, "val", self._hops)
+
+    @property
+    def _hops(self) -> Hops:
+        return receptive.affordable(self.task)
 
     @cached_property
     def _start(self) -> Weights:
@@ -72,7 +77,7 @@ class Validation:
         """Score of a graph, or ``None`` for a task without validation nodes."""
         if not len(self.task.index["val"]):
             return None
-        view, val, start = receptive.of_graph(x, adj, y), self._view, self._start
+        view, val, start = receptive.of_graph(x, adj, y, self._hops), self._view, self._start
         if len(view.inner) < view.inner.shape[1]:
             basis = span(view)
             view, val, start = rotated(view, basis), rotated(val, basis), turned(start, basis)

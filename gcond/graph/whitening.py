@@ -13,6 +13,7 @@ from gcond.graph.initialise import Initialisation, Start
 from gcond.graph.propagation import spread
 from gcond.graph.task import NodeTask
 from gcond.graph.validation import Validation
+from gcond.matching.ranges import at_least, positive
 
 RANK, OVERSAMPLING, POWER = 128, 10, 2
 
@@ -42,8 +43,11 @@ class Whitened:
     num_layers: int = 2
 
     def __post_init__(self) -> None:
-        if not self.strength > 0:
-            raise ValueError(f"strength must be positive, got {self.strength}")
+        positive(strength=self.strength)
+        at_least(0, num_layers=self.num_layers)
+
+    def affordable(self, task: NodeTask) -> bool:
+        return task.disk is None and self.init.affordable(task)
 
     def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None

@@ -78,7 +78,7 @@ class ImageMethod:
     grouping: Grouping = ByClass("equal")  # noqa: RUF009
     distance: Distance | LossOf = CosinePerUnit()  # noqa: RUF009
     augmentation: Augmentation = Plain()  # noqa: RUF009
-    pixels: Step = Step(0.03, relative=True, anneal=True)  # noqa: RUF009
+    pixels: Step = Step(0.1, relative=True, anneal=True)  # noqa: RUF009
     rates: LearnedRates | None = None
     batch_size: int = 256
     sample_once: bool = False

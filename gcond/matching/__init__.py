@@ -15,6 +15,7 @@ from gcond.matching.distance import (
     Signature,
     SquaredL2,
 )
+from gcond.matching.distributed import LostRankError, Team
 from gcond.matching.embeddings import Embeddings
 from gcond.matching.grouping import ByClass, ByClassAndTogether, Grouping, Together, WarmUp
 from gcond.matching.itemwise import ItemwiseGradient
@@ -80,6 +81,7 @@ __all__ = [
     "Last",
     "Linear",
     "LossOf",
+    "LostRankError",
     "Memory",
     "Model",
     "Moment",
@@ -102,6 +104,7 @@ __all__ = [
     "SyntheticSet",
     "Targets",
     "Task",
+    "Team",
     "Theta",
     "Together",
     "TrainOnReal",

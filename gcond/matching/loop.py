@@ -9,11 +9,13 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from gcond.matching.batch import Batch
+from gcond.matching.distributed import current
 from gcond.matching.mixture import Mixed
 from gcond.matching.optimizer import Optimizer, optimizer_of
 from gcond.matching.randomness import Draw, generator_for
@@ -23,6 +25,7 @@ from gcond.matching.run import (
     Observer,
     Plan,
     Progress,
+    leaves_of,
     restore,
     state_of,
 )
@@ -52,7 +55,11 @@ def match(
 
     Raises:
         NonFiniteError: The objective is not finite; the error carries the last good state.
+        LostRankError: Another process of the run is gone.
     """
+    team = current()
+    task, plan = team.of(task), replace(plan, stream=team.along(plan.stream))
+    observers = observers if team.leads else ()
     run = copy.deepcopy(progress) if progress else Progress()
     if run.epoch and not run.state:
         raise ValueError(
@@ -61,6 +68,7 @@ def match(
         )
     if run.state:
         restore(synthetic, run.state)
+    team.agree(leaves_of(synthetic))
     optimizers = _optimizers(synthetic, plan, run)
     moment = Moment(run, synthetic, plan, optimizers)
     signal, units = Mixed(plan.signal.of(plan.model)), plan.signal.units(plan.model)
@@ -83,7 +91,7 @@ def match(
         turn = plan.turns.moving(epoch, parts)
         if turn != moving:
             moving, batch = turn, _turn(synthetic, turn, draw(epoch * outer_steps))
-        draws = generator_for(seed, "real", epoch)
+        draws = generator_for(seed, "real", team.number(epoch))
         for outer in range(outer_steps):
             real, view = task.real(draws).at(epoch, outer), plan.augmentation.draw(draws)
             member = plan.stream.member(epoch) if outer == 0 else None
@@ -91,10 +99,12 @@ def match(
             signature, pullback = signal.trace(theta, seen)
             loss, cotangent = distance(signature, target, units, seen.groups.importance)
             penalty = synthetic.penalty(batch)
-            run.losses.append(float(loss) + (0.0 if penalty is None else float(penalty.detach())))
+            extra = 0.0 if penalty is None else float(penalty.detach())
+            run.losses.append(team.mean_of(float(loss) + extra))
             _check(run, synthetic, run.losses[-1], epoch, outer)
             if moving:
-                gradients = _gradients(synthetic, seen, pullback(cotangent), penalty, moving)
+                found = _gradients(synthetic, seen, pullback(cotangent), penalty, moving)
+                gradients = team.mean(found)
                 _check(run, synthetic, gradients, epoch, outer)
                 _step(synthetic, gradients, moving, optimizers)
                 batch = synthetic.decode(draw(epoch * outer_steps + outer + 1))

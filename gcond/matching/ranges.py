@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
 def at_least(least: float, **values: float) -> None:
@@ -36,3 +37,15 @@ def share(**values: float) -> None:
     for name, value in values.items():
         if not 0 <= value < 1:
             raise ValueError(f"{name} must be from 0 to below 1, got {value}")
+
+
+def known(names: Sequence[str], **values: str) -> None:
+    """Refuses names that are none of those given.
+
+    Raises:
+        ValueError: ``pooling must be 'mean' or 'sum', got 'max'``.
+    """
+    for name, value in values.items():
+        if value not in names:
+            allowed = " or ".join(repr(each) for each in names)
+            raise ValueError(f"{name} must be {allowed}, got {value!r}")

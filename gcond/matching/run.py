@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from gcond.matching.augmentation import Augmentation
 from gcond.matching.distance import Distance
@@ -118,6 +119,11 @@ def restore(synthetic: SyntheticSet, state: State) -> None:
     with torch.no_grad():
         for name, leaf in _named(synthetic).items():
             leaf.copy_(state[name])
+
+
+def leaves_of(synthetic: SyntheticSet) -> list[Tensor]:
+    """The set's tensors, learned and constant ones, in one order."""
+    return list(_named(synthetic).values())
 
 
 def _named(synthetic: SyntheticSet) -> State:

@@ -65,8 +65,7 @@ class Bank:
     size: int = 20
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise ValueError(f"size must be at least 1, got {self.size}")
+        at_least(1, size=self.size)
 
     def draw(self, model: Model, epoch: int, seed: int) -> Theta:
         return model.draw(generator_for(seed, "model", epoch % self.size))

@@ -30,7 +30,7 @@ TRAINING = TrainOnSynthetic(0.01, momentum=0.0, batch_size=256, memory=Chunked(3
 
 DC = ImageMethod(
     "dc",
-    Schedule(epochs=20, outer_steps=10, inner_steps=10),
+    Schedule(epochs=20, outer_steps=5, inner_steps=5),
     network=ConvNet(width=32),
     init=NoiseImages(),
     advance=TRAINING,
@@ -46,17 +46,18 @@ DSA = replace(
 DM = replace(
     DSA,
     name="dm",
-    schedule=Schedule(epochs=1000),
+    schedule=Schedule(epochs=300),
     signal=Embeddings(memory=Chunked(64)),
     distance=SquaredL2(),
     pixels=Step(1.0, momentum=0.5),
 )
-DCC = replace(DC, name="dcc", init=SelectedImages(), grouping=WarmUp(epochs=5, outer_steps=5))
+DCC = replace(DC, name="dcc", init=SelectedImages(), grouping=WarmUp(epochs=5, outer_steps=3))
 MULTI_LEVEL = replace(
     DC,
     name="multi-level",
     grouping=ByClassAndTogether(),
     distance=AngleAndMagnitude(),
+    schedule=Schedule(epochs=20, outer_steps=5, inner_steps=20),
     advance=WhileRealImproves(replace(TRAINING, momentum=0.5)),
 )
 DD = replace(
@@ -65,7 +66,7 @@ DD = replace(
     schedule=Schedule(epochs=200),
     signal=Unrolled(),
     distance=LossOf(),
-    pixels=Step(0.01),
+    pixels=Step(0.03, anneal=True),
     rates=LearnedRates(),
 )
 

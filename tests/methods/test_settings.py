@@ -6,7 +6,11 @@ import pytest
 
 import gcond
 from gcond.graph.adjacency import Cosine, FreeLogits, Identity, LowRank
+from gcond.graph.labels import Taught
+from gcond.graph.method import GraphMethod
 from gcond.graph.models import GCN
+from gcond.graph.sets.matchers import PooledSGC
+from gcond.graph.teachers import GRAND, KernelRidge, SelfTraining
 from gcond.matching import AllAtOnce, SquaredL2
 from gcond.methods.settings import settings, with_settings
 
@@ -88,24 +92,38 @@ def test_settings_that_do_not_fit_are_refused(given, message):
         with_settings(GCOND, given)
 
 
+BAGS = gcond.get_method("bags")
+GRAPHS = gcond.get_method("doscond", "graphs")
+VARIOUS = {
+    "gcond": GCOND,
+    "bags": BAGS,
+    "grand": replace(BAGS, labels=Taught(GRAND())),
+    "self-training": replace(BAGS, labels=Taught(SelfTraining(KernelRidge()))),
+    "centroid": gcond.get_method("centroid"),
+    "graphs": GRAPHS,
+    "pooled features": replace(GRAPHS, model=PooledSGC()),
+    "medoids": gcond.get_method("centroid", "graphs"),
+}
+ZERO = {
+    *("inner-steps", "eps", "structure", "features", "weight-decay", "dropout", "drop-node"),
+    *("alpha", "weight", "sparsity", "schedule.epochs", "pick.num-layers"),
+    *("labels.teacher.num-layers", "labels.teacher.teacher.num-layers"),
+}
+"""What may be zero, by name, or by path where a setting of the same name may not."""
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
-def test_numbers_out_of_range_are_refused_where_the_choice_is_made(value):
+@pytest.mark.parametrize("kind", VARIOUS)
+def test_numbers_out_of_range_are_refused_where_the_choice_is_made(kind, value):
     """Whatever number a setting takes, nothing senseless gets as far as a run."""
-    allowed = {
-        "schedule.epochs": "0",
-        "schedule.inner-steps": "0",
-        "model.num-layers": "0",
-        "distance.eps": "0",
-        "turns.structure": "0",
-        "turns.features": "0",
-        "validator.training.weight-decay": "0",
-        "validator.training.dropout": "0",
-    }
-    for setting in settings(GCOND):
-        if not setting.text.replace(".", "").replace("e-", "").isdigit():
+    method, of_nodes = VARIOUS[kind], isinstance(VARIOUS[kind], GraphMethod)
+    numbers = [s for s in settings(method) if s.text.replace(".", "").replace("e-", "").isdigit()]
+    assert numbers
+    for setting in numbers:
+        name = setting.path.split(".")[-1]
+        zero = {name, setting.path} & ZERO or (setting.path == "model.num-layers" and of_nodes)
+        if value == "0" and zero:
+            with_settings(method, {setting.path: value})
             continue
-        if allowed.get(setting.path) == value:
-            with_settings(GCOND, {setting.path: value})
-            continue
-        with pytest.raises(ValueError, match=setting.path.split(".")[-1]):
-            with_settings(GCOND, {setting.path: value})
+        with pytest.raises(ValueError, match=name):
+            with_settings(method, {setting.path: value})

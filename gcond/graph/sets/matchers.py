@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gcond.graph.sets.models import Loss, Pooling, normalise, readout
+from gcond.graph.sets.models import READOUTS, Loss, Pooling, normalise, readout
 from gcond.graph.sets.task import SetTask
 from gcond.matching import Model
 from gcond.matching.model import Functional, Linear
+from gcond.matching.ranges import at_least, known
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class PooledSGC:
 
     num_layers: int = 2
     pooling: Pooling = "mean"
+
+    def __post_init__(self) -> None:
+        at_least(1, num_layers=self.num_layers)
+        known(READOUTS, pooling=self.pooling)
 
     def of(self, in_channels: int, out_channels: int, like: Tensor, loss: Loss) -> Model:
         _one_label(loss, self)

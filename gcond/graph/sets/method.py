@@ -47,6 +47,7 @@ from gcond.matching import (
     restore,
     targets,
 )
+from gcond.matching.ranges import at_least, positive
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,10 @@ class GraphSetMethod:
     sample_once: bool = True
     validator: SetValidator = SetValidator()  # noqa: RUF009
     selection: Best | Last = Last()  # noqa: RUF009
+
+    def __post_init__(self) -> None:
+        at_least(1, batch_size=self.batch_size)
+        positive(most_nodes=self.most_nodes)
 
     def describe(self) -> str:
         return f"{self.name}, {type(self.model).__name__}"

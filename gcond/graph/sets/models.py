@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
@@ -15,9 +15,11 @@ from gcond.graph.sets.packed import Blocks
 from gcond.graph.sets.task import SetTask
 from gcond.matching import Batch, Model, Signature, Theta, targets
 from gcond.matching.model import uniform
+from gcond.matching.ranges import at_least, known
 from gcond.matching.signal import CLOSED_FORMS, Pullback
 
 Pooling = Literal["mean", "sum"]
+READOUTS: tuple[Pooling, ...] = get_args(Pooling)
 Loss = Literal["softmax", "sigmoid"]
 NODES = 16384
 """Nodes of the real side that are measured together; more would not stay in the cache."""
@@ -53,10 +55,8 @@ class PooledGCN:
     pooling: Pooling = "mean"
 
     def __post_init__(self) -> None:
-        if self.num_layers < 1:
-            raise ValueError(f"num_layers must be at least 1, got {self.num_layers}")
-        if self.pooling not in ("mean", "sum"):
-            raise ValueError(f"pooling must be 'mean' or 'sum', got {self.pooling!r}")
+        at_least(1, num_layers=self.num_layers, hidden_channels=self.hidden_channels)
+        known(READOUTS, pooling=self.pooling)
 
     def of(self, in_channels: int, out_channels: int, like: Tensor, loss: Loss) -> Model:
         hidden = [self.hidden_channels] * self.num_layers

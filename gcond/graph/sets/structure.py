@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gcond.matching import Draw, generator_for
+from gcond.matching.ranges import at_least, known, positive, share
 
 
 class Edges(Protocol):
@@ -67,11 +68,9 @@ class Bernoulli:
     export: Literal["threshold", "sample"] = "threshold"
 
     def __post_init__(self) -> None:
-        if not (self.warm > 0 and self.cold > 0 and self.logit > 0):
-            raise ValueError(
-                "logit and temperatures must be positive, got "
-                f"logit={self.logit}, warm={self.warm}, cold={self.cold}"
-            )
+        positive(logit=self.logit, warm=self.warm, cold=self.cold)
+        at_least(0, sparsity=self.sparsity)
+        known(("threshold", "sample"), export=self.export)
 
     def start(self, adj: Tensor, mask: Tensor) -> Edges:
         logits = torch.where(adj > 0, self.logit, -self.logit).to(adj.dtype)
@@ -135,6 +134,9 @@ class Continuous:
     """
 
     least: float = 0.01
+
+    def __post_init__(self) -> None:
+        share(least=self.least)
 
     def start(self, adj: Tensor, mask: Tensor) -> Edges:
         weights = adj.detach().clone().clamp(0.05, 0.95)

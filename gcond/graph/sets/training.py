@@ -11,12 +11,13 @@ from torch import Tensor
 from torch.nn.functional import softmax
 
 from gcond.graph.sets.metrics import loss_of, score_of
-from gcond.graph.sets.models import NODES, Pooling, normalise, readout
+from gcond.graph.sets.models import NODES, READOUTS, Pooling, normalise, readout
 from gcond.graph.sets.network import BlockDiagonal, Graphs, Padded, gradients, logits_of
 from gcond.graph.sets.packed import Blocks, Packed
 from gcond.graph.sets.task import Metric, SetTask
 from gcond.graph.task import Split
 from gcond.matching import Theta, targets
+from gcond.matching.ranges import at_least, known, positive
 
 PADDED = 2048
 """Nodes with padding up to which a set is trained on by all seeds as one model; beyond, arithmetic
@@ -49,6 +50,14 @@ class SetTraining:
     weight_decay: float = 0.0
     batch_size: int = 128
     checks: int = 20
+
+    def __post_init__(self) -> None:
+        at_least(1, hidden_channels=self.hidden_channels, num_layers=self.num_layers)
+        at_least(1, epochs=self.epochs, most_steps=self.most_steps)
+        at_least(1, batch_size=self.batch_size, checks=self.checks)
+        positive(lr=self.lr)
+        at_least(0, weight_decay=self.weight_decay)
+        known(READOUTS, pooling=self.pooling)
 
 
 @dataclass(frozen=True, eq=False)

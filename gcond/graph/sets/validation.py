@@ -11,6 +11,7 @@ from gcond.graph.sets.packed import Packed
 from gcond.graph.sets.task import SetTask
 from gcond.graph.sets.training import Held, Material, SetTraining, train
 from gcond.matching import Score
+from gcond.matching.ranges import at_least
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class SetValidator:
 
     training: SetTraining = SetTraining(epochs=60, checks=3)  # noqa: RUF009 - frozen
     models: int = 2
+
+    def __post_init__(self) -> None:
+        at_least(1, models=self.models)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from gcond.graph.task import NodeTask
 from gcond.graph.teachers.teacher import Distributions
 from gcond.matching import generator_for
 from gcond.matching.model import uniform
+from gcond.matching.ranges import at_least, positive, share
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,13 @@ class GRAND:
     epochs: int = 200
     lr: float = 0.01
     weight_decay: float = 5e-4
+
+    def __post_init__(self) -> None:
+        at_least(1, runs=self.runs, hidden_channels=self.hidden_channels, draws=self.draws)
+        at_least(1, epochs=self.epochs)
+        at_least(0, num_layers=self.num_layers, weight=self.weight, weight_decay=self.weight_decay)
+        share(drop_node=self.drop_node, dropout=self.dropout)
+        positive(temperature=self.temperature, lr=self.lr)
 
     def predict(self, task: NodeTask, seed: int) -> Distributions:
         network = _Networks(self, task, seed)

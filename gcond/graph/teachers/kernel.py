@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from gcond.graph.propagation import propagate, spread
 from gcond.graph.task import NodeTask
 from gcond.graph.teachers.teacher import Distributions, accuracy, one_hot
+from gcond.matching.ranges import at_least, positive, share
 
 DIRECT = 2000
 """Training nodes up to which the kernel matrix is solved directly."""
@@ -47,6 +48,16 @@ class KernelRidge:
     alpha: float = 0.1
     penalties: tuple[float, ...] = (0.3, 1.0, 3.0)
     sharpness: tuple[float, ...] = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+
+    def __post_init__(self) -> None:
+        at_least(0, num_layers=self.num_layers)
+        share(alpha=self.alpha)
+        if not self.penalties or not self.sharpness:
+            raise ValueError("penalties and sharpness need a value each to choose from")
+        for penalty in self.penalties:
+            positive(penalty=penalty)
+        for sharpness in self.sharpness:
+            positive(sharpness=sharpness)
 
     def predict(self, task: NodeTask, seed: int) -> Distributions:
         solved = self._scores(task)

@@ -12,6 +12,7 @@ from gcond.graph.propagation import spread
 from gcond.graph.task import NodeTask
 from gcond.graph.teachers.teacher import Distributions, Teacher, clamped, predictions
 from gcond.graph.training import Training, logits, train
+from gcond.matching.ranges import at_least, positive, share
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class Mixture:
                 f"a mixture needs a weight for each teacher, got {len(self.teachers)} teachers and "
                 f"{len(self.weights)} weights"
             )
-        if not all(weight > 0 for weight in self.weights):
-            raise ValueError(f"weights must be positive, got {self.weights}")
+        for weight in self.weights:
+            positive(weight=weight)
 
     def predict(self, task: NodeTask, seed: int) -> Distributions:
         parts = [predictions(teacher, task, seed) for teacher in self.teachers]
@@ -62,6 +63,11 @@ class SelfTraining:
     num_layers: int = 10
     alpha: float = 0.1
 
+    def __post_init__(self) -> None:
+        at_least(1, models=self.models)
+        at_least(0, num_layers=self.num_layers)
+        share(alpha=self.alpha)
+
     def predict(self, task: NodeTask, seed: int) -> Distributions:
         q = clamped(self._targets(task, seed), task)
         entropy = -(q * np.log(q.clip(1e-30))).sum(1) / np.log(task.num_classes)
@@ -69,8 +75,8 @@ class SelfTraining:
         everyone = replace(task, index={**task.index, "train": np.arange(len(q))})
         view = replace(receptive.of_split(everyone, "train"), y=torch.as_tensor(q))
         val = receptive.of_split(task, "val") if len(task.index["val"]) else None
-        seeds, share = range(seed, seed + self.models), sure / sure.sum()
-        found, _, _ = train(view, task.num_classes, seeds, self.training, val, importance=share)
+        seeds, weights = range(seed, seed + self.models), sure / sure.sum()
+        found, _, _ = train(view, task.num_classes, seeds, self.training, val, importance=weights)
         mean: Distributions = logits(view, found).softmax(-1).mean(0).numpy()
         return mean
 

@@ -1,0 +1,1 @@
+"""Graphs that need not fit in memory: propagated out of core once, then a matter of their rows."""

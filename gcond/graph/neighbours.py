@@ -1,0 +1,256 @@
+"""Sampled neighbourhoods of the rows of a step, of graphs in memory and on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gcond.graph.large.disk import OnDisk
+from gcond.graph.task import NodeTask
+
+Array = np.ndarray[Any, Any]
+
+
+class Adjacency(Protocol):
+    """Neighbours by number, without self-loops."""
+
+    def degrees(self, nodes: Array) -> Array:
+        """How many neighbours each node has."""
+
+    def at(self, nodes: Array, ranks: Array) -> tuple[Array, Array]:
+        """For each pair the node's neighbour of that rank, and the weight of its edge."""
+
+    def normalised(self, rows: Array, columns: Array, weights: Array) -> Array:
+        r"""Entries of :math:`\hat A` at edges of these weights."""
+
+    def loops(self, nodes: Array) -> Array:
+        r"""Diagonal entries of :math:`\hat A`."""
+
+    def features(self, nodes: Array) -> Array:
+        """Prepared features, dense."""
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """Edges of the training graph of a task.
+
+    Args:
+        adj: Weighted adjacency, CSR; self-loops count for the normalisation only.
+        x: Features, an ndarray or CSR.
+    """
+
+    adj: Any
+    x: Any
+
+    @cached_property
+    def _plain(self) -> Any:
+        plain = self.adj.tocsr(copy=True)
+        plain.setdiag(0)
+        plain.eliminate_zeros()
+        return plain
+
+    @cached_property
+    def _loop(self) -> Array:
+        diagonal = self.adj.diagonal()
+        return np.asarray(np.where(diagonal == 0, 1, diagonal))
+
+    @cached_property
+    def _scale(self) -> Array:
+        scale: Array = (np.asarray(self._plain.sum(1)).ravel() + self._loop) ** -0.5
+        return scale
+
+    def degrees(self, nodes: Array) -> Array:
+        return np.asarray(np.diff(self._plain.indptr)[nodes])
+
+    def at(self, nodes: Array, ranks: Array) -> tuple[Array, Array]:
+        where = self._plain.indptr[nodes] + ranks
+        return self._plain.indices[where], self._plain.data[where]
+
+    def normalised(self, rows: Array, columns: Array, weights: Array) -> Array:
+        return self._scale[rows] * weights * self._scale[columns]
+
+    def loops(self, nodes: Array) -> Array:
+        return np.asarray(self._scale[nodes] ** 2 * self._loop[nodes])
+
+    def features(self, nodes: Array) -> Array:
+        rows = self.x[nodes]
+        return np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows)
+
+
+@dataclass(frozen=True, eq=False)
+class FromDisk:
+    """Edges of a stored graph; in the inductive setting, those between training nodes.
+
+    Args:
+        disk: The graph.
+    """
+
+    disk: OnDisk
+
+    @cached_property
+    def _scale(self) -> Array:
+        return self.disk.edges.scale()
+
+    def degrees(self, nodes: Array) -> Array:
+        indptr = self.disk.store.indptr
+        return np.asarray(indptr[nodes + 1] - indptr[nodes])
+
+    def at(self, nodes: Array, ranks: Array) -> tuple[Array, Array]:
+        where = self.disk.store.indptr[nodes] + ranks
+        found = self.disk.edges.indices.gather(where)
+        weights = np.ones(len(found), np.float32)
+        split = self.disk.edges.split
+        if split is not None:
+            # Edges that the training graph does not have weigh nothing.
+            weights[split[found] != split[nodes]] = 0
+        return found, weights
+
+    def normalised(self, rows: Array, columns: Array, weights: Array) -> Array:
+        return self._scale[rows] * weights * self._scale[columns]
+
+    def loops(self, nodes: Array) -> Array:
+        return self._scale[nodes] ** 2
+
+    def features(self, nodes: Array) -> Array:
+        return np.asarray(self.disk.raw(nodes))
+
+
+def adjacency_of(task: NodeTask) -> tuple[Adjacency, Array]:
+    """The training graph of a task, and its training nodes in it."""
+    if task.disk is not None:
+        return FromDisk(task.disk), task.index["train"]
+    adj, x, nodes = task.raw_graph("train")
+    return InMemory(adj, x), nodes
+
+
+@dataclass(frozen=True, eq=False)
+class Hop:
+    """Sampled edges into some nodes.
+
+    Args:
+        reach: Nodes in sight, the given ones first.
+        rows: Given node of each edge, by position.
+        columns: Where it comes from, by position in ``reach``.
+        weights: Weight of the edge itself.
+        share: How many edges of the graph it stands for.
+    """
+
+    reach: Array
+    rows: Array
+    columns: Array
+    weights: Array
+    share: Array
+
+
+def hop(adjacency: Adjacency, nodes: Array, fanout: int, generator: torch.Generator) -> Hop:
+    """All edges of nodes that have at most ``fanout`` of them, so many of the others', drawn with
+    replacement; each stands for its share of the node's edges, so that sums are unbiased."""
+    degree = np.asarray(adjacency.degrees(nodes))
+    taken = np.minimum(degree, fanout)
+    rows = np.repeat(np.arange(len(nodes)), taken)
+    ranks = np.arange(len(rows)) - np.repeat(np.cumsum(taken) - taken, taken)
+    drawn = torch.rand(len(rows), generator=generator, dtype=torch.float64).numpy()
+    ranks = np.where(degree[rows] > fanout, (drawn * degree[rows]).astype(np.int64), ranks)
+    found, weights = adjacency.at(nodes[rows], ranks)
+    kept = weights != 0
+    rows, found, weights = rows[kept], found[kept].astype(np.int64), weights[kept]
+    fresh = np.setdiff1d(found, nodes)
+    reach = np.concatenate([nodes, fresh])
+    order = np.argsort(reach, kind="stable")
+    columns = order[np.searchsorted(reach[order], found)]
+    return Hop(reach, rows, columns, weights, (degree / np.maximum(taken, 1))[rows])
+
+
+@dataclass(frozen=True, eq=False)
+class SampledLayers:
+    r"""Sampled receptive fields of a graph convolutional network, layer by layer, as edges.
+
+    A node's sum over its neighbours becomes its own term and :math:`\frac{\deg}{f}` times the sum
+    over ``f`` sampled ones, whose expectation is :math:`\hat A H`.
+
+    Args:
+        task: The graph.
+        fanouts: Neighbours drawn of a node, by layer, the one next to the prediction first.
+    """
+
+    task: NodeTask
+    fanouts: tuple[int, ...]
+    draws = True
+
+    @cached_property
+    def _graph(self) -> tuple[Adjacency, Array]:
+        return adjacency_of(self.task)
+
+    def take(
+        self, rows: Tensor, dtype: torch.dtype, generator: torch.Generator | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        adjacency, nodes = self._graph
+        generator = generator or torch.Generator().manual_seed(0)
+        reach, position = np.unique(nodes[rows.numpy()], return_inverse=True)
+        blocks: list[tuple[Tensor, ...]] = []
+        for fanout in self.fanouts:
+            found = hop(adjacency, reach, fanout, generator)
+            here, there = reach[found.rows], found.reach[found.columns]
+            entries = adjacency.normalised(here, there, found.weights) * found.share
+            own = np.arange(len(reach))
+            blocks.append(
+                (
+                    torch.from_numpy(np.concatenate([own, found.rows])),
+                    torch.from_numpy(np.concatenate([own, found.columns])),
+                    torch.from_numpy(np.concatenate([adjacency.loops(reach), entries])).to(dtype),
+                )
+            )
+            reach = found.reach
+        x = torch.from_numpy(adjacency.features(reach)).to(dtype)
+        *outer, first = blocks
+        size = int(first[0].max()) + 1
+        inner = x.new_zeros(size, x.shape[1])
+        inner.index_add_(0, first[0], x[first[1]] * first[2][:, None])
+        flat = tuple(tensor for block in reversed(outer) for tensor in block)
+        return (inner, *flat), torch.from_numpy(position)
+
+
+@dataclass(frozen=True, eq=False)
+class SampledSubgraph:
+    """Sampled neighbourhoods as one graph in PyG's form, for any module: edges that were drawn,
+    each once, with their weights in the graph.
+
+    Args:
+        task: The graph.
+        fanouts: Neighbours drawn of a node, by hop from the rows of the step.
+    """
+
+    task: NodeTask
+    fanouts: tuple[int, ...]
+    draws = True
+
+    @cached_property
+    def _graph(self) -> tuple[Adjacency, Array]:
+        return adjacency_of(self.task)
+
+    def take(
+        self, rows: Tensor, dtype: torch.dtype, generator: torch.Generator | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        adjacency, nodes = self._graph
+        generator = generator or torch.Generator().manual_seed(0)
+        reach, position = np.unique(nodes[rows.numpy()], return_inverse=True)
+        edges: list[Array] = []
+        front = np.arange(len(reach))
+        for fanout in self.fanouts:
+            found = hop(adjacency, reach[front], fanout, generator)
+            sources = found.reach[found.columns]
+            fresh = np.setdiff1d(sources, reach)
+            grown = np.concatenate([reach, fresh])
+            order = np.argsort(grown, kind="stable")
+            columns = order[np.searchsorted(grown[order], sources)]
+            edges.append(np.stack([columns, front[found.rows], found.weights]))
+            front, reach = np.arange(len(reach), len(grown)), grown
+        every = np.unique(np.concatenate(edges, 1), axis=1)
+        x = torch.from_numpy(adjacency.features(reach)).to(dtype)
+        index = torch.from_numpy(every[:2].astype(np.int64))
+        return (x, index, torch.from_numpy(every[2]).to(dtype)), torch.from_numpy(position)

@@ -11,7 +11,7 @@ import raw_files
 import gcond
 from gcond import recipes
 from gcond.cli import main
-from gcond.datasets import is_named
+from gcond.datasets import is_named, list_datasets
 from gcond.datasets.big import is_big
 from gcond.graph.adjacency import PairwiseMLP
 from gcond.graph.labels import TrainingLabels

@@ -15,10 +15,10 @@ import gcond
 if len(sys.argv) > 1:
     root, name, num_nodes = sys.argv[1], "reddit", 153
 else:
-    root, name, num_nodes = tempfile.mkdtemp(), "reddit-like-3000", 82
+    root, name, num_nodes = tempfile.mkdtemp(), "reddit-like-1500", 82
     print(gcond.datasets.generate(name, root))
 
 # Inductive, as is usual for Reddit: only the graph of the training nodes is seen.
-small = gcond.condense(name, num_nodes=num_nodes, method="gcond-x", root=root)
+small = gcond.condense(name, num_nodes=num_nodes, method="doscond-x", root=root)
 print(small, f"{small.seconds:.1f} s")
 print(gcond.evaluate(small, seeds=2, baselines=("random",), root=root).table("plain"))

@@ -25,15 +25,16 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("name", ["ogbn-arxiv", "ogbn-papers100M"])
+@pytest.mark.parametrize("name", ["ogbn-arxiv", "ogbn-papers100M", "arxiv-like-600"])
 def test_node_prop_without_network_and_questions(name, tmp_path):
     g = raw_files.mini()
     if name == "ogbn-arxiv":
         raw_files.ogb(tmp_path, name, g)
-    else:
+    elif name == "ogbn-papers100M":
         raw_files.papers(tmp_path, g)
     out = tmp_path / "found.json"
-    given = ["--dataset", name, "--num-nodes", "8", "--root", str(tmp_path), "--runs", "2"]
+    size = "40" if name.startswith("arxiv-like") else "8"
+    given = ["--dataset", name, "--num-nodes", size, "--root", str(tmp_path), "--runs", "2"]
     given += ["--epochs", "30", "--method", "doscond-x", "--json", str(out)]
     found = subprocess.run(
         [sys.executable, "-c", BLOCKED, str(SCRIPTS / "node_prop.py"), *given],
@@ -48,7 +49,7 @@ def test_node_prop_without_network_and_questions(name, tmp_path):
     runs = json.loads(out.read_text())["runs"]
     assert len(runs) == 2
     # Four classes whose features lie apart: a model of them beats one that guesses.
-    assert all(run["Final Test"] > 40 for run in runs)
+    assert name == "arxiv-like-600" or all(run["Final Test"] > 40 for run in runs)
 
 
 def test_the_lines_are_those_of_the_best_validated_epoch(monkeypatch):

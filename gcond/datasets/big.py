@@ -168,20 +168,13 @@ def node_data(opened: Raw, split: int = 0) -> NodeData:
     """
     if split:
         raise ValueError(f"split={split}, but {opened.name} has one split; use split=0")
-    # Features once as they are and once prepared; the adjacency and its normalised form.
-    needed = len(opened.y) * opened.num_features * 8 + 2 * opened.num_edges * 24
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > there:
-        raise ValueError(
-            f"{opened.name} takes about {needed / 1e9:.0f} GB in memory, this machine has "
-            f"{there / 1e9:.0f} GB; `gcond datasets pack {opened.name}` makes a store of it, which "
-            "need not be in memory"
-        )
+    _check_memory(opened)
     return opened.node_data()
 
 
 def data(opened: Raw | Store, edges: Edges = "simple") -> Data:
     """All of it in memory, as a PyG ``Data`` with masks."""
+    _check_memory(opened)
     if isinstance(opened, Raw):
         return opened.data(edges)
     import torch
@@ -201,6 +194,24 @@ def data(opened: Raw | Store, edges: Edges = "simple") -> Data:
     for number, part in enumerate(SPLITS):
         found[f"{part}_mask"] = torch.from_numpy(np.asarray(opened.split) == number)
     return found
+
+
+def _check_memory(opened: Raw | Store) -> None:
+    """Refuses what does not fit, before it is read."""
+    nodes, edges = (
+        (opened.num_nodes, opened.num_edges)
+        if isinstance(opened, Store)
+        else (len(opened.y), 2 * opened.num_edges)
+    )
+    # Features once as they are and once prepared; the adjacency and its normalised form.
+    needed = nodes * opened.num_features * 8 + edges * 24
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise ValueError(
+            f"{opened.name} takes about {needed / 1e9:.0f} GB in memory, this machine has "
+            f"{there / 1e9:.0f} GB; gcond.condense takes it as a store, which need not be in "
+            f"memory (`gcond datasets pack {opened.name}` makes one of published files)"
+        )
 
 
 def base_of(root: str | Path | None) -> Path:

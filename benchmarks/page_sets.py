@@ -14,10 +14,10 @@ Written by `python benchmarks/page.py` from the files in `benchmarks/results` th
 `python benchmarks/accuracy/graph_sets.py NAME --json FILE` made.
 
 Protocol `pool-200`, one set of defaults (step sizes, distance and form of the features were chosen
-on validation scores of ogbg-molbace and ogbg-molbbbp), test score in percent as mean ± std: accuracy
-over random stratified 80/10/10 splits for TU sets, ROC-AUC by OGB's evaluator on its scaffold split
-for molecules. *Step 0* is the start of `doscond`, untouched by matching; *edges of its start* learns
-the features only."""
+on validation scores of ogbg-molbace and ogbg-molbbbp), test score in percent as mean ± std:
+accuracy over random stratified 80/10/10 splits for TU sets, ROC-AUC by OGB's evaluator on its
+scaffold split for molecules. *Step 0* is the start of `doscond`, untouched by matching; *edges of
+its start* learns the features only."""
 
 NAMES = {
     "start": "doscond, step 0",
@@ -93,6 +93,6 @@ READING = """## How to read this
 
 The motifs are generated graphs whose nodes all look the same, so that only edges tell the classes
 apart: there a form without edges is left with chance and luck. On molecules learned features carry
-the gain over selected graphs, and learning the edges adds little or nothing to them: `doscond-x` and
-the edges of the start do as well or better. Where a selector does as well as a learned set, the table
-shows it."""
+the gain over selected graphs, and learning the edges adds little or nothing to them: `doscond-x`
+and the edges of the start do as well or better. Where a selector does as well as a learned set, the
+table shows it."""

@@ -59,7 +59,13 @@ __all__ = [
 ]
 
 
+_MODULES = ("datasets",)
+"""Parts with names of their own, as in ``gcond.datasets.generate``."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"gcond.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'gcond' has no attribute {name!r}")

@@ -44,7 +44,7 @@ def condense(
     method: str | Method | SetMethod | ImageCondenser | None = None,
     seed: int = 0,
     balanced: bool = False,
-    setting: Setting = "transductive",
+    setting: Setting | None = None,
     normalize: Normalisation | Literal["one-hot"] = "auto",
     split: int = 0,
     root: str | Path | None = None,
@@ -85,13 +85,15 @@ def condense(
             state is not touched.
         balanced: Spread the nodes evenly over the classes instead of following the training
             class distribution.
-        setting: ``"transductive"`` or ``"inductive"``.
+        setting: ``"transductive"`` or ``"inductive"``; by default the dataset's usual one:
+            inductive for Flickr and Reddit, else transductive.
         normalize: ``"row"``, ``"standard"``, ``"none"``, or ``"auto"``: rows of non-negative
-            features are divided by their sum, other features are standardised. For sets of
-            graphs ``"one-hot"``, ``"standard"``, ``"none"``, or ``"auto"``: whole numbers are
-            categories, other features are standardised. For images ``"standard"``, ``"none"``, or
-            ``"auto"``: by mean and deviation of each channel, those that are usual for the dataset
-            or those of its training images.
+            features are divided by their sum, other features are standardised, as are those of
+            Flickr, Reddit and OGB's graphs. For sets of graphs ``"one-hot"``, ``"standard"``,
+            ``"none"``, or ``"auto"``: whole numbers are categories, other features are
+            standardised. For images ``"standard"``, ``"none"``, or ``"auto"``: by mean and
+            deviation of each channel, those that are usual for the dataset or those of its
+            training images.
         split: Column of the masks, where the data brings several splits; for sets of graphs or
             images without a split, the seed of ours.
         root: Folder of the datasets, for names; then ``$GCOND_ROOT``, then PyG's home.

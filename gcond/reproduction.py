@@ -13,7 +13,7 @@ from typing import Any
 from gcond import recipes
 from gcond.condensation import condense
 from gcond.condensed import versions
-from gcond.datasets import as_task, list_datasets
+from gcond.datasets import as_task
 from gcond.evaluation import Protocol, evaluate, get_protocol
 from gcond.graph.task import NodeTask
 from gcond.matching import Observer
@@ -96,7 +96,7 @@ def reproduce(
 
     Args:
         name: A recipe, see :func:`gcond.recipes.list_recipes`.
-        dataset: The data, where the recipe's dataset cannot be opened by its name.
+        dataset: Data to run it on, by default the recipe's dataset, opened by its name.
         seeds: Condensations, with the seeds from 0.
         evaluation_seeds: Models that judge each.
         root: Folder of the datasets, for names.
@@ -104,7 +104,8 @@ def reproduce(
         observers: As for :func:`gcond.condense`.
 
     Raises:
-        ValueError: The recipe is unknown, or its dataset has to be given.
+        ValueError: The recipe is unknown.
+        FileNotFoundError: The files of its dataset are not there.
     """
     recipe = recipes.load(name)
     for what, value in (("seeds", seeds), ("evaluation_seeds", evaluation_seeds)):
@@ -156,12 +157,6 @@ def protocol_of(recipe: recipes.Recipe) -> Protocol:
 
 
 def _opened(recipe: recipes.Recipe, dataset: Any, root: str | Path | None) -> NodeTask:
-    if dataset is None and recipe.dataset not in list_datasets():
-        raise ValueError(
-            f"{recipe.dataset} cannot be opened by name; in Python, give it as "
-            f"gcond.reproduce({recipe.name!r}, dataset) with a PyG dataset that has train_mask, "
-            "val_mask and test_mask"
-        )
     return as_task(
         recipe.dataset if dataset is None else dataset,
         root=root,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,13 @@ from torch import Tensor
 from gcond import config
 from gcond.condensation import condense
 from gcond.condensed import Condensed, parts_of
-from gcond.datasets import GraphSet, as_set_task, as_task
-from gcond.evaluation import Protocol, SetProtocol, evaluate
+from gcond.datasets import GraphSet, ImageSet, Opening, kind_of
+from gcond.evaluation import ImageProtocol, Protocol, SetProtocol, evaluate
+from gcond.evaluation.image_training import ImageTraining
 from gcond.graph.sets.packed import packed
 from gcond.graph.sets.training import SetTraining
 from gcond.graph.training import Training
+from gcond.image.networks import ConvNet
 from gcond.matching import Moment, Progress
 from gcond.methods import TYPES, Items
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from gcond.graph.outcome import Method
     from gcond.graph.sets.outcome import SetMethod
+    from gcond.image.outcome import ImageCondenser
 
 
 def example_graph(num_nodes: int = 240, num_classes: int = 3, seed: int = 0) -> Data:
@@ -83,14 +87,38 @@ def example_graphs(num_graphs: int = 400, num_classes: int = 3, seed: int = 0) -
     return GraphSet.from_packed(packed(rows, edges), y, nothing, name="example", split=seed)
 
 
+def example_images(num_images: int = 500, num_classes: int = 3, seed: int = 0) -> ImageSet:
+    """Small images of bars, whose class is the direction of the bar: its place, its brightness
+    and noise say nothing.
+
+    Args:
+        num_images: Images.
+        num_classes: Classes, of falling size.
+        seed: Same seed, same images.
+    """
+    rng = np.random.default_rng(seed)
+    share = np.linspace(1.5, 1.0, num_classes)
+    y = rng.choice(num_classes, num_images, p=share / share.sum())
+    row, column = np.mgrid[-3.5:4, -3.5:4]
+    angle = np.pi * y / num_classes
+    across = row * np.cos(angle)[:, None, None] - column * np.sin(angle)[:, None, None]
+    bars = np.abs(across + rng.uniform(-2, 2, (num_images, 1, 1))) < 1.2
+    light = rng.uniform(100, 200, (num_images, 1, 1))
+    pixels = bars * light + rng.normal(0, 20, bars.shape)
+    x = torch.as_tensor(pixels.clip(0, 255), dtype=torch.uint8)
+    half = num_images // 2
+    held = x[half:], y[half:]
+    return ImageSet.from_tensors(x[:half], y[:half], test=held, name="example", split=seed)
+
+
 def check_method(
-    method: Method | SetMethod,
+    method: Method | SetMethod | ImageCondenser,
     *,
     num_nodes: int = 12,
     seed: int = 0,
     items: Items = "nodes",
 ) -> None:
-    """Checks a method on a small generated graph, or on a set of graphs.
+    """Checks a method on a small generated graph, on a set of graphs, or on images.
 
     The budget is met and every class present; the result is finite and detached; the same seed
     gives the same bytes; the caller's data and random state are as before; a file gives back
@@ -99,9 +127,9 @@ def check_method(
 
     Args:
         method: A method value; a learned one should have a short schedule.
-        num_nodes: Size of the result: nodes, or graphs of a set.
+        num_nodes: Size of the result: nodes, or graphs or images of a set.
         seed: Seed of the runs.
-        items: What the method condenses, ``"nodes"`` or sets of ``"graphs"``.
+        items: What the method condenses: ``"nodes"``, sets of ``"graphs"``, or ``"images"``.
 
     Raises:
         AssertionError: A clause is broken; the message says which.
@@ -110,7 +138,7 @@ def check_method(
         >>> import gcond
         >>> check_method(gcond.get_method("centroid"))
     """
-    data = example_graph(seed=seed) if items == "nodes" else example_graphs(seed=seed)
+    data = _EXAMPLES[items](seed=seed)
     before = {key: value.clone() for key, value in _tensors(data).items()}
     state, numpy_state = torch.get_rng_state(), str(np.random.get_state())  # noqa: NPY002
     size: dict[str, Any] = {f"num_{items}": num_nodes}
@@ -131,8 +159,17 @@ def check_method(
         _check_gain(small, data)
 
 
+_EXAMPLES: dict[Items, Callable[..., Any]] = {
+    "nodes": example_graph,
+    "graphs": example_graphs,
+    "images": example_images,
+}
+
+
 def _tensors(data: Any) -> dict[str, Tensor]:
     """Everything that a method could spoil."""
+    if isinstance(data, ImageSet):
+        return {"stored": data.stored, "y": torch.as_tensor(data.y)}
     if not isinstance(data, GraphSet):
         return dict(data.to_dict())
     graphs = data.graphs
@@ -145,10 +182,8 @@ def _tensors(data: Any) -> dict[str, Tensor]:
 
 
 def _check_result(small: Condensed, num_nodes: int) -> None:
-    unit, found = "nodes", small.num_nodes
-    if small.ptr is not None:
-        unit, found = "graphs", small.num_graphs
-    _that(found == num_nodes, f"asked for {num_nodes} {unit}, got {found}")
+    found = small.num_items
+    _that(found == num_nodes, f"asked for {num_nodes} {small.kind}, got {found}")
     present = torch.unique(small.y).tolist()
     _that(len(present) == small.num_classes, f"only classes {present} are present")
     for name in ("x", "edge_weight"):
@@ -179,13 +214,14 @@ def _check_files(small: Condensed, again: Condensed) -> None:
             same = torch.equal(getattr(loaded, name), getattr(small, name))
             _that(same, f"{name} came back from the file changed")
         _that(_equal(loaded.soft, small.soft), "soft labels came back from the file changed")
+        for mine, theirs in zip(small.steps or (), loaded.steps or (), strict=True):
+            _that(torch.equal(mine, theirs), "learned steps came back from the file changed")
         loaded.save(second)
         _that(first.read_bytes() == second.read_bytes(), "saving what was loaded gave other bytes")
 
 
 def _check_resume(method: Any, data: Any, num_nodes: int, seed: int) -> None:
-    graphs = isinstance(data, GraphSet)
-    task: Any = as_set_task(data) if graphs else as_task(data)
+    task: Any = kind_of(data).open(data, Opening())
     counts = torch.full((task.num_classes,), num_nodes // task.num_classes)
     kept: list[Progress] = []
 
@@ -204,10 +240,14 @@ def _check_resume(method: Any, data: Any, num_nodes: int, seed: int) -> None:
 
 
 def _check_gain(small: Condensed, data: Any) -> None:
-    quick: Any = Protocol("contract", Training(hidden_channels=64, epochs=100))
-    if small.ptr is not None:
-        quick = SetProtocol("contract", SetTraining(hidden_channels=64, epochs=100))
-    found = evaluate(small, data, protocol=quick, seeds=3, baselines=("random",))
+    quick: dict[Items, Any] = {
+        "nodes": Protocol("contract", Training(hidden_channels=64, epochs=100)),
+        "graphs": SetProtocol("contract", SetTraining(hidden_channels=64, epochs=100)),
+        "images": ImageProtocol("contract", ImageTraining(epochs=60, drop_after=30)),
+    }
+    protocol = None if small.steps is not None else quick[small.kind]
+    model = ConvNet(32, depth=2) if small.kind == "images" else None
+    found = evaluate(small, data, model=model, protocol=protocol, seeds=3, baselines=("random",))
     learned, random = found.rows
     _that(
         learned.mean > random.mean,

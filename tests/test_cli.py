@@ -6,6 +6,9 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytest
+import raw_files
+
 import gcond
 from gcond.cli import main
 from gcond.graph.adjacency import LowRank
@@ -109,3 +112,36 @@ def test_sets_of_one_method_with_other_settings_go_by_their_files(tmp_path, caps
     assert "digits, other" in shown
     assert main(["compare", str(paths[0]), str(same), *judged]) == 0
     assert capsys.readouterr().out.count("digits, gcond-x") == 2
+
+
+def test_datasets_are_generated_and_packed(tmp_path, capsys):
+    root = str(tmp_path)
+    assert main(["datasets", "generate", "arxiv-like", "--num-nodes", "500", "--root", root]) == 0
+    out = capsys.readouterr().out
+    assert "Store(arxiv-like-500, 500 nodes" in out
+    assert str(tmp_path / "stores" / "arxiv-like-500") in out
+    given = ["--num-nodes", "40", "--method", "random", "--root", root]
+    assert main(["condense", "arxiv-like-500", *given]) == 0
+    capsys.readouterr()
+    raw_files.reddit(tmp_path, raw_files.mini())
+    out = str(tmp_path / "mine")
+    assert (
+        main(["datasets", "pack", "reddit", "--root", root, "--out", out, "--half", "--json"]) == 0
+    )
+    assert json.loads(capsys.readouterr().out)["folder"] == out
+    assert main(["condense", out, "--num-nodes", "8", "--method", "random"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["generate"], "generate what? known: flickr-like"),
+        (["generate", "redit-like"], "did you mean 'reddit-like'"),
+        (["pack", "arxiv-like"], "known: flickr, reddit, ogbn-arxiv"),
+        (["pack", "reddit", "--seed", "1"], "--seed is for `gcond datasets` generate"),
+        (["list", "cora"], "a name is for `gcond datasets` generate and pack"),
+    ],
+)
+def test_datasets_refuses_what_it_does_not_know(given, message, capsys):
+    assert main(["datasets", *given]) == 2
+    assert message in capsys.readouterr().err

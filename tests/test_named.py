@@ -120,6 +120,7 @@ def test_without_network_the_error_names_the_file_and_its_source(name, file, tmp
 
 
 def test_every_name_is_listed_with_what_it_is():
-    assert len(list_datasets()) == 14 + 15 + 4  # graphs with labelled nodes, sets of graphs, images
+    # Graphs with labelled nodes, big ones, generated ones, sets of graphs, images.
+    assert len(list_datasets()) == 14 + 5 + 4 + 15 + 4
     assert all(text for text in list_datasets().values())
     assert torch.is_tensor(gcond.load_dataset("digits").x)

@@ -6,11 +6,13 @@ from dataclasses import replace
 from importlib.resources import files
 
 import pytest
+import raw_files
 
 import gcond
 from gcond import recipes
 from gcond.cli import main
-from gcond.datasets import list_datasets
+from gcond.datasets import is_named
+from gcond.datasets.big import is_big
 from gcond.graph.adjacency import PairwiseMLP
 from gcond.graph.labels import TrainingLabels
 from gcond.graph.method import GraphMethod
@@ -34,6 +36,7 @@ def test_every_row_is_sound(name):
     recipe = recipes.load(name)
     assert recipe.name == name
     assert recipe.num_nodes in SIZES[recipe.dataset]
+    assert is_named(recipe.dataset)
     assert name.endswith(f"-{recipe.num_nodes}")
     assert isinstance(recipe.method, GraphMethod)
     # The paper's settings, and neither our step choice nor our scale of steps.
@@ -48,7 +51,7 @@ def test_every_row_is_sound(name):
     assert recipe.setting == (
         "inductive" if recipe.dataset in ("flickr", "reddit") else "transductive"
     )
-    assert recipe.normalize == ("row" if recipe.dataset in list_datasets() else "standard")
+    assert recipe.normalize == ("standard" if is_big(recipe.dataset) else "row")
     assert recipe.url.startswith("https://arxiv.org/abs/")
     assert recipe.source
     assert recipe.verified or "unverified" in recipe.published or recipe.reported is None
@@ -89,7 +92,6 @@ def test_the_published_schedule_of_gcond_is_there():
         (lambda: recipes.load("nonsense"), "known: doscond/cora-70"),
         (lambda: recipes.find("gcond", "cora", 71), "there are: cora 35, cora 70"),
         (lambda: recipes.find("centroid", "cora", 70), "there are some for doscond, gcond"),
-        (lambda: gcond.reproduce("gcond/reddit-76"), "reddit cannot be opened by name"),
         (lambda: gcond.reproduce("gcond/cora-70", seeds=0), "seeds must be at least 1, got 0"),
     ],
 )
@@ -121,6 +123,20 @@ def test_reproduce_judges_the_last_step_of_every_seed(short):
     assert "published 88.0 ± 1.8" in table
     assert f"difference {found.mean - 88.0:+.1f}" in table
     assert json.loads(found.to_json())["mean"] == pytest.approx(found.mean)
+
+
+@pytest.mark.parametrize("name", ["gcond/arxiv-90", "doscond/flickr-44", "gcond/reddit-76"])
+def test_big_graphs_are_reproduced_from_their_raw_files(name, short, tmp_path, capsys):
+    g = raw_files.mini()
+    raw_files.flickr(tmp_path, g)
+    raw_files.reddit(tmp_path, g)
+    raw_files.ogb(tmp_path, "ogbn-arxiv", g)
+    given = ["--root", str(tmp_path), "--evaluation-seeds", "1", "--json"]
+    assert main(["reproduce", name, *given]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["recipe"] == name
+    assert found["steps"] == [4]
+    assert len(found["accuracies"][0]) == 1
 
 
 def test_the_command_lists_recipes_and_refuses_unknown_ones(capsys):

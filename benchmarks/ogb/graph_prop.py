@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import copy
-import statistics
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from leaderboard import line
 from torch_geometric.loader import DataLoader
 from torch_geometric.nn import GCNConv, global_mean_pool
 
@@ -119,8 +119,7 @@ def main() -> None:
             scores = [100 * train_ogb(small, task, options.epochs, s) for s in seeds]
         print(f"{small}, {small.seconds:.1f} s: {[round(s, 1) for s in scores]}", flush=True)
         found += scores
-    mean, std = statistics.fmean(found), statistics.pstdev(found)
-    print(f"Final Test: {mean:.2f} ± {std:.2f} ({task.metric}, OGB's evaluator)")
+    print(f"{line('Final Test', found)} ({task.metric}, OGB's evaluator)")
     if options.whole:
         row = judge.whole()
         print(f"Whole set: {row.mean:.2f} ± {row.std:.2f}")

@@ -1,4 +1,4 @@
-"""Commands that train models on condensed graphs."""
+"""Commands that train models on condensed sets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def evaluate(
     file: File,
     /,
     dataset: str | None = None,
-    model: str = "GCN",
+    model: str | None = None,
     protocol: str | None = None,
     seeds: int = 5,
     root: Path | None = None,
@@ -24,14 +24,15 @@ def evaluate(
     style: Style = "markdown",
     json: bool = False,
 ) -> None:
-    """Train fresh models on a condensed graph and test them on the real one.
+    """Train fresh models on a condensed set and test them on the real one.
 
     Args:
         file: A file written by `gcond condense --out`.
         dataset: The dataset it was condensed from, if it has another name here.
-        model: Architecture: GCN, SGC, APPNP, ChebNet, GraphSAGE, GAT, GIN, GCNII, Transformer, MLP.
+        model: Architecture: GCN, SGC, APPNP, ChebNet, GraphSAGE, GAT, GIN, GCNII, Transformer, MLP;
+            for images ConvNet, MLP, LeNet, AlexNet, VGG11, ResNet18, or a name of timm.
         protocol: How models are trained and selected; by default gcn-600 for nodes, pool-200 for
-            sets of graphs.
+            sets of graphs, short-300 for images (the papers' are dc-300 and dsa-1000).
         seeds: Number of models.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
         memory: Most memory where the graph is on disk, for example 4GB.
@@ -52,7 +53,7 @@ def compare(
     /,
     models: tuple[str, ...] = (),
     dataset: str | None = None,
-    protocol: str = "gcn-600",
+    protocol: str | None = None,
     seeds: int = 3,
     whole: bool = False,
     by_ratio: bool = False,
@@ -62,16 +63,16 @@ def compare(
     style: Style = "markdown",
     json: bool = False,
 ) -> None:
-    """Judge condensed graphs with several architectures in one table.
+    """Judge condensed graphs or images with several architectures in one table.
 
     Args:
         files: Files written by `gcond condense --out`.
         models: Architectures; all of them where none is named.
         dataset: The dataset they were condensed from, if it has another name here.
-        protocol: How models are trained and selected.
+        protocol: How models are trained and selected, as for `gcond evaluate`.
         seeds: Models of each architecture.
-        whole: Add a row for the whole graph.
-        by_ratio: Print accuracy against the number of nodes instead, a column for each.
+        whole: Add a row for the whole dataset.
+        by_ratio: Print accuracy against the size instead, a column for each.
         jobs: Processes to share the work between.
         plot: Picture of the table to write: .png, .pdf or .svg.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
@@ -79,7 +80,6 @@ def compare(
         json: Print all figures as JSON instead of a table.
     """
     import gcond
-    from gcond.evaluation.architectures import ARCHITECTURES
 
     if plot is not None:
         from gcond import plot as plots
@@ -89,7 +89,7 @@ def compare(
     found = gcond.compare(
         sets,
         dataset,
-        models=models or tuple(ARCHITECTURES),
+        models=models or None,
         protocol=protocol,
         seeds=seeds,
         baselines=("whole",) if whole else (),
@@ -116,13 +116,13 @@ def fit(
     file: File,
     /,
     out: Path,
-    model: str = "GCN",
+    model: str | None = None,
     dataset: str | None = None,
-    protocol: str = "gcn-600",
+    protocol: str | None = None,
     seed: int = 0,
     root: Path | None = None,
 ) -> None:
-    """Train one model on a condensed graph and write its parameters.
+    """Train one model on a condensed set and write its parameters.
 
     Args:
         file: A file written by `gcond condense --out`.

@@ -21,11 +21,12 @@ def condense(
     ratio: float | None = None,
     num_nodes: int | None = None,
     num_graphs: int | None = None,
+    num_images: int | None = None,
     per_class: int | None = None,
     method: str | None = None,
     recipe: str | None = None,
     seed: int = 0,
-    setting: Literal["transductive", "inductive"] = "transductive",
+    setting: Literal["transductive", "inductive"] | None = None,
     normalize: Literal["auto", "row", "one-hot", "standard", "none"] = "auto",
     split: int = 0,
     root: Path | None = None,
@@ -39,7 +40,7 @@ def condense(
     json: bool = False,
     set: Settings = (),
 ) -> None:
-    """Condense a dataset to a small synthetic graph.
+    """Condense a dataset to a small synthetic graph, a few of them, or a few images.
 
     `torchrun --nproc-per-node 2 -m gcond.cli condense ...` shares the run between processes.
 
@@ -51,13 +52,14 @@ def condense(
         ratio: Synthetic nodes / nodes of the graph; 0.01 where no size is given.
         num_nodes: The number of synthetic nodes itself.
         num_graphs: The number of synthetic graphs itself, for sets of graphs.
-        per_class: Synthetic nodes or graphs of each class.
+        num_images: The number of synthetic images itself.
+        per_class: Synthetic nodes, graphs or images of each class.
         method: Name of the method; `gcond methods` lists them. By default gcond for nodes,
-            doscond for sets of graphs.
+            doscond for sets of graphs, dsa for images.
         recipe: `paper` for the paper's own settings of the method for this dataset and
             `--num-nodes`, or a name that `gcond reproduce` lists; further settings change it.
         seed: Everything random derives from it.
-        setting: Whether training sees the whole graph.
+        setting: Whether training sees the whole graph; by default as is usual for the dataset.
         normalize: Preprocessing of the features.
         split: Number of the split, where the data brings several.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
@@ -67,8 +69,8 @@ def condense(
             continued from cora.checkpoint.safetensors beside it.
         resume: Continue the run that was interrupted.
         compact: Store half precision, and no edges below 0.01.
-        evaluate: Train GCNs on the result and print a table with baselines.
-        seeds: Number of GCNs for the table.
+        evaluate: Train models on the result and print a table with baselines.
+        seeds: Number of models for the table.
         plot: Picture of the result to write: .png, .pdf or .svg.
         json: Print the outcome as JSON.
         set: The same as PATH=VALUE, for example `--set adjacency=low-rank adjacency.rank=8`.
@@ -99,6 +101,7 @@ def condense(
             ratio,
             num_nodes=num_nodes,
             num_graphs=num_graphs,
+            num_images=num_images,
             per_class=per_class,
             method=chosen,
             seed=seed,
@@ -152,10 +155,10 @@ def _recipe(name: str, method: str, dataset: str, num_nodes: int | None) -> Reci
 
 def _named(name: str | None, dataset: str) -> Any:
     """The method of that name for what the dataset holds."""
-    from gcond.datasets import holds_graphs
-    from gcond.methods import DEFAULT, Items, get_method
+    from gcond.datasets import kind_of
+    from gcond.methods import DEFAULT, get_method
 
-    items: Items = "graphs" if holds_graphs(dataset) else "nodes"
+    items = kind_of(dataset).items
     return get_method(name or DEFAULT[items], items)
 
 
@@ -200,10 +203,12 @@ def with_set(arguments: list[str]) -> list[str]:
 def _paths() -> frozenset[str]:
     """First components of the settings of all methods."""
     import gcond
+    from gcond.methods import DEFAULT
     from gcond.methods.settings import settings
 
-    methods: list[Any] = [gcond.get_method(name) for name in gcond.list_methods()]
-    methods += [gcond.get_method(name, "graphs") for name in gcond.list_methods("graphs")]
+    methods: list[Any] = [
+        gcond.get_method(name, items) for items in DEFAULT for name in gcond.list_methods(items)
+    ]
     return frozenset(s.path.split(".")[0] for method in methods for s in settings(method))
 
 
@@ -212,12 +217,14 @@ def _summary(small: Condensed, out: Path | None) -> str:
     lines = [repr(small)]
     if small.history.steps:
         kept = "selected on validation" if small.history.scores else "kept"
-        edges = f"{small.edge_index.shape[1]} weighted edges"
-        if small.num_graphs > 1:
-            edges = f"{small.edge_index.shape[1] // 2} edges"
+        what = {
+            "nodes": f"{small.edge_index.shape[1]} weighted edges",
+            "graphs": f"{small.edge_index.shape[1] // 2} edges",
+            "images": " x ".join(map(str, small.source.shape or ())),
+        }
         lines.append(
             f"{small.history.steps} matching steps, step {small.history.selected_step} {kept}, "
-            f"{small.seconds:.1f} s, {edges}"
+            f"{small.seconds:.1f} s, {what[small.kind]}"
         )
     if out is not None:
         lines.append(f"written to {out}")

@@ -156,7 +156,7 @@ class Condensed:
     def graphs(self) -> list[Data]:
         """The graphs as a list of PyG ``Data`` for any ``DataLoader``, with the labels of the
         original; a list of one for a single graph."""
-        if self.kind == "nodes":
+        if self.kind != "graphs":
             return [self.data]
         from torch_geometric.data import Data
 
@@ -207,7 +207,7 @@ class Condensed:
     def packed(self) -> Packed:
         """The graphs of a set as tensors."""
         if self.ptr is None:
-            raise ValueError("this is a single graph; use .data")
+            raise ValueError("these are no graphs of a set; use .data or .images")
         full = self.full()
         return Packed(full.x, self.ptr, full.edge_index, full.edge_weight)
 
@@ -326,7 +326,7 @@ class Condensed:
         adj: Tensor | None = None,
         name: str = "given",
         normalize: Normalisation = "auto",
-        setting: Setting = "transductive",
+        setting: Setting | None = None,
         split: int = 0,
         root: str | Path | None = None,
     ) -> Condensed:
@@ -341,7 +341,7 @@ class Condensed:
             adj: Symmetric edge weights ``[n, n]``, not normalised and without self-loops.
             name: What to call it in tables.
             normalize: Preprocessing of the real features.
-            setting: ``"transductive"`` or ``"inductive"``.
+            setting: ``"transductive"`` or ``"inductive"``; by default the dataset's usual one.
             split: Number of the split it was condensed from.
             root: Folder of the datasets, for names.
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import numpy as np
-import scipy.sparse as sp
 
+from gcond.datasets import big
+from gcond.datasets.fingerprint import Entries, joined
 from gcond.datasets.named import list_datasets, load_dataset
 from gcond.datasets.named_sets import list_sets
 from gcond.datasets.node_data import NodeData
+from gcond.datasets.raw import Raw
 from gcond.graph.large.disk import OnDisk
 from gcond.graph.large.fitting import fitted
 from gcond.graph.large.memory import Memory, in_bytes
@@ -20,15 +21,12 @@ from gcond.graph.preprocess import Normalisation, Preprocess, fit
 from gcond.graph.store import Store, is_store
 from gcond.graph.task import NodeTask, Setting, Split
 
-ROWS = 4096
-"""Rows of a dense matrix that are looked at together."""
-
 
 def as_task(
     dataset: Any,
     *,
     root: str | Path | None = None,
-    setting: Setting = "transductive",
+    setting: Setting | None = None,
     normalize: Normalisation | Preprocess = "auto",
     split: int = 0,
     memory: Memory = None,
@@ -40,9 +38,11 @@ def as_task(
             :class:`NodeData`, or a :class:`gcond.graph.store.Store` or its folder. The split of a
             ``NodeData`` was chosen when it was made.
         root: Folder of the datasets, for names.
-        setting: ``"transductive"`` or ``"inductive"``.
+        setting: ``"transductive"`` or ``"inductive"``; by default the dataset's usual one, which
+            is inductive for Flickr and Reddit.
         normalize: Preprocessing of the features, see :func:`gcond.graph.preprocess.fit`; a fitted
-            one is applied as it is.
+            one is applied as it is. ``"auto"`` is the dataset's usual one where it has one:
+            ``"standard"`` for Flickr, Reddit and OGB's graphs.
         split: Column of the masks, where a dataset brings several splits.
         memory: Most memory of the process while it propagates a graph that is kept on disk;
             bytes, a text such as ``"4GB"``, by default half of the machine's.
@@ -53,12 +53,18 @@ def as_task(
     """
     if isinstance(dataset, NodeTask):
         return dataset
-    if setting not in ("transductive", "inductive"):
+    if setting not in (None, "transductive", "inductive"):
         raise ValueError(f"setting must be 'transductive' or 'inductive', got {setting!r}")
     limit = in_bytes(memory)
-    data = _data(dataset, root, split)
-    if isinstance(data, Store):
-        return _on_disk(data, setting, normalize, limit)
+    opened = _opened(dataset, root)
+    usual = big.usual_of(opened)
+    setting = setting or usual.setting
+    normalize = usual.normalize if isinstance(normalize, str) and normalize == "auto" else normalize
+    if isinstance(opened, Store):
+        if split:
+            raise ValueError(f"split={split}, but {opened.name} has one split; use split=0")
+        return _on_disk(opened, setting, normalize, limit)
+    data = _node_data(opened, root, split)
     index: dict[Split, Any] = {
         "train": np.flatnonzero(data.masks["train"]),
         "val": np.flatnonzero(data.masks["val"]),
@@ -107,22 +113,30 @@ def _on_disk(
         num_classes=store.num_classes,
         setting=setting,
         preprocess=disk.preprocess,
-        fingerprint=store.digest,
+        fingerprint=store.about.get("fingerprint", store.digest),
         label_names=tuple(range(store.num_classes)),
     )
 
 
-def _data(dataset: Any, root: str | Path | None, split: int) -> NodeData | Store:
-    """Whatever was given, as arrays in memory or on disk."""
-    from torch_geometric.data import Data, Dataset
-
-    if isinstance(dataset, NodeData | Store):
-        return dataset
+def _opened(dataset: Any, root: str | Path | None) -> Any:
+    """A big graph or a store opened; anything else as it is."""
+    if isinstance(dataset, str) and big.is_big(dataset):
+        return big.open_big(dataset, big.base_of(root))
     if isinstance(dataset, Path) or (isinstance(dataset, str) and is_store(dataset)):
         return Store.open(dataset)
+    return dataset
+
+
+def _node_data(dataset: Any, root: str | Path | None, split: int) -> NodeData:
+    """Whatever was given, as arrays."""
+    from torch_geometric.data import Data, Dataset
+
+    if isinstance(dataset, NodeData):
+        return dataset
+    if isinstance(dataset, Raw):
+        return big.node_data(dataset, split)
     if isinstance(dataset, str) and dataset.lower() not in list_sets():
-        found = load_dataset(dataset, root)
-        return found if isinstance(found, Store) else NodeData.from_pyg(found, split=split)
+        return NodeData.from_pyg(load_dataset(dataset, root), split=split)
     if isinstance(dataset, nx.Graph):
         return NodeData.from_networkx(dataset, split=split)
     if isinstance(dataset, Data):
@@ -146,21 +160,7 @@ def _data(dataset: Any, root: str | Path | None, split: int) -> NodeData | Store
 
 def _fingerprint(x: Any, adj: Any, y: Any, index: dict[Split, Any]) -> str:
     """Hash of a graph, labels and split, whether the features are stored sparse or dense."""
-    digest = hashlib.sha256()
-    for matrix in (x, adj):
-        for part in _entries(matrix):
-            digest.update(part)
-    for part in (y, *index.values()):
-        digest.update(np.ascontiguousarray(part, dtype=np.int64).tobytes())
-    return digest.hexdigest()
-
-
-def _entries(matrix: Any) -> list[bytes]:
-    """Hashes of the non-zero entries of a matrix, of their columns, and of their number by row."""
-    hashes = [hashlib.sha256(str(matrix.shape).encode()) for _ in range(3)]
-    for start in range(0, matrix.shape[0], ROWS):
-        rows = sp.csr_array(matrix[start : start + ROWS])
-        parts = (rows.data, rows.indices.astype(np.int64), np.diff(rows.indptr).astype(np.int64))
-        for found, part in zip(hashes, parts, strict=True):
-            found.update(np.ascontiguousarray(part).tobytes())
-    return [found.digest() for found in hashes]
+    entries = Entries(*x.shape), Entries(*adj.shape)
+    for found, matrix in zip(entries, (x, adj), strict=True):
+        found.add(matrix)
+    return joined(*entries, y, index)

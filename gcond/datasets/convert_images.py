@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from gcond.datasets.big import base_of
 from gcond.datasets.image_set import ImageSet
-from gcond.datasets.named import base_of
 from gcond.datasets.named_images import list_images, load_images
 from gcond.image.task import ImageTask, PixelScale
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from gcond.datasets.big import base_of
 from gcond.datasets.graph_set import GraphSet, is_set
-from gcond.datasets.named import base_of
 from gcond.datasets.named_sets import list_sets, load_set
 from gcond.graph.sets.encoding import fit
 from gcond.graph.sets.packed import spans

@@ -33,7 +33,7 @@ class Opening:
     """
 
     root: str | Path | None = None
-    setting: Setting = "transductive"
+    setting: Setting | None = None
     normalize: str = "auto"
     split: int = 0
     memory: Memory = None

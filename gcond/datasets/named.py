@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from gcond.datasets import named_images, named_sets
+from gcond.datasets import big, named_images, named_sets
+from gcond.datasets.big import base_of
+from gcond.datasets.raw import Edges
 from gcond.spelling import meant
 
 if TYPE_CHECKING:
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 PLANETOID_URL = "https://github.com/kimiyoung/planetoid/raw/master/data"
 
 
-def load_dataset(name: str, root: str | Path | None = None) -> Any:
+def load_dataset(name: str, root: str | Path | None = None, *, edges: Edges = "simple") -> Any:
     """Opens a dataset by name: a PyG ``Data`` with masks, a :class:`gcond.GraphSet`, or a
     :class:`gcond.ImageSet`.
 
     Args:
         name: One of :func:`list_datasets`.
         root: Folder of the datasets; by default ``$GCOND_ROOT``, then PyG's home.
+        edges: Of Flickr, Reddit and OGB's graphs: ``"simple"``, both directions of every edge,
+            each once and without self-loops (ogbn-arxiv is published with one direction), or
+            ``"published"``, as PyG's and OGB's loaders give them.
 
     Raises:
         ValueError: The name is unknown.
@@ -41,6 +45,12 @@ def load_dataset(name: str, root: str | Path | None = None) -> Any:
         return named_sets.load_set(key, base_of(root))
     if key in named_images.list_images():
         return named_images.load_images(key, base_of(root))
+    if edges not in ("simple", "published"):
+        raise ValueError(f"edges must be 'simple' or 'published', got {edges!r}")
+    if big.is_big(key):
+        found: Data = big.data(big.open_big(key, base_of(root)), edges)
+        found.name = key
+        return found
     if key not in _LOADERS:
         known = list_datasets()
         raise ValueError(
@@ -55,18 +65,14 @@ def load_dataset(name: str, root: str | Path | None = None) -> Any:
 def list_datasets() -> dict[str, str]:
     """Names that :func:`load_dataset` knows, with what they are."""
     nodes = {name: text for name, (_, text) in _LOADERS.items()}
+    nodes = {name: text for name, (_, text) in _LOADERS.items()} | big.list_big()
     return nodes | named_sets.list_sets() | named_images.list_images()
 
 
-def base_of(root: str | Path | None) -> Path:
-    """Folder of the datasets: the one given, then ``$GCOND_ROOT``, then PyG's home."""
-    if root is not None:
-        return Path(root)
-    if os.environ.get("GCOND_ROOT"):
-        return Path(os.environ["GCOND_ROOT"])
-    from torch_geometric import get_home_dir
-
-    return Path(get_home_dir())
+def is_named(name: str) -> bool:
+    """Whether :func:`load_dataset` knows a name: those of :func:`list_datasets`, and generated
+    graphs of other sizes and seeds, such as ``"arxiv-like-20000"``."""
+    return name.lower() in list_datasets() or big.is_big(name)
 
 
 def _digits(base: Path) -> Data:

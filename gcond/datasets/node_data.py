@@ -8,8 +8,10 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
+import scipy.sparse as sp
 
 from gcond.datasets import read
+from gcond.graph.store import Store
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +108,22 @@ class NodeData:
         given = {s: getattr(data, f"{s}_mask", None) for s in read.SPLITS}
         title = name or getattr(data, "name", None)
         return _checked(x, adj, data.y, given, title if isinstance(title, str) else "graph", split)
+
+    @staticmethod
+    def from_store(store: Store) -> NodeData:
+        """A graph from a :class:`gcond.graph.store.Store`, read into memory.
+
+        Raises:
+            ValueError: As for :meth:`from_arrays`.
+        """
+        n = store.num_nodes
+        ones = np.ones(store.num_edges, dtype=np.float32)
+        index = np.int32 if store.num_edges < 2**31 else np.int64
+        ends, starts = (np.array(part, dtype=index) for part in (store.indices, store.indptr))
+        # As it is: a store's rows ascend, none twice, and hold both directions.
+        adj = sp.csr_array((ones, ends, starts), shape=(n, n))
+        given = {part: np.asarray(store.split) == i for i, part in enumerate(read.SPLITS)}
+        return _checked(read.features(store.x), adj, np.array(store.y), given, store.name, 0)
 
     @staticmethod
     def from_networkx(graph: Any, *, name: str | None = None, split: int = 0) -> NodeData:

@@ -2,6 +2,7 @@
 
 from gcond.evaluation.comparison import Comparison, compare
 from gcond.evaluation.fitting import fit
+from gcond.evaluation.images import ImageProtocol
 from gcond.evaluation.judge import evaluate
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.ranking import Search, search
@@ -13,6 +14,7 @@ __all__ = [
     "Candidate",
     "Comparison",
     "Evaluation",
+    "ImageProtocol",
     "Protocol",
     "Row",
     "Search",

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from gcond.condensed import Condensed
+from gcond.evaluation import image_training, images
 from gcond.evaluation.architectures import ARCHITECTURES
 from gcond.evaluation.fitting import Model, named
+from gcond.evaluation.images import ImageProtocol
 from gcond.evaluation.judge import evaluate, name_of, opened
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.result import Evaluation, Row
 from gcond.evaluation.tables import Style, counted, tabulate
 from gcond.evaluation.tables import size as readable
 from gcond.evaluation.views import Real
+from gcond.image.networks import NETWORKS, Network
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,9 @@ class Subject:
     Args:
         dataset: Name of the dataset.
         method: Name of the method, or of the baseline.
-        num_nodes: Nodes of the set.
-        ratio: Nodes of the set / nodes of the graph it stands for.
-        nbytes: Bytes of features and edges.
+        num_nodes: Nodes of the set, or its images.
+        ratio: The same / nodes of the graph, or training images, that it stands for.
+        nbytes: Bytes of features and edges, or of pixels.
         selected_step: Matching step that was kept, ``None`` where nothing was learned.
         seconds: Wall-clock of the condensation, where it is known.
     """
@@ -58,12 +61,14 @@ class Comparison:
         models: Architectures.
         subjects: What each row is.
         rows: For each subject, a row per architecture.
+        unit: What the sets consist of: ``"nodes"`` or ``"images"``.
     """
 
     protocol: str
     models: tuple[str, ...]
     subjects: tuple[Subject, ...]
     rows: tuple[tuple[Row, ...], ...]
+    unit: str = "nodes"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,7 +78,7 @@ class Comparison:
     def table(self, style: Style = "markdown") -> str:
         """Accuracies in percent, ``"markdown"``, ``"plain"`` or ``"latex"``; the last column is
         the mean over architectures."""
-        head = ["trained on", "nodes", "bytes", "step", "condensed in s"]
+        head = ["trained on", self.unit, "bytes", "step", "condensed in s"]
         cells = [
             [
                 subject.name,
@@ -105,7 +110,7 @@ class Comparison:
         rows = [
             [name, *(_cell(together.get((name, size), [])) for size in sizes)] for name in names
         ]
-        head = [f"{n:,} nodes ({100 * ratio:.2g} %)" for n, ratio in sizes]
+        head = [f"{n:,} {self.unit} ({100 * ratio:.2g} %)" for n, ratio in sizes]
         return tabulate(self._title, ["trained on", *head], rows, style)
 
     @property
@@ -123,8 +128,8 @@ def compare(
     condensed: Condensed | Sequence[Condensed],
     dataset: Any = None,
     *,
-    models: Sequence[Model] = tuple(ARCHITECTURES),
-    protocol: str | Protocol = "gcn-600",
+    models: Sequence[Model | Network] | None = None,
+    protocol: str | Protocol | ImageProtocol | None = None,
     seeds: int = 3,
     baselines: Sequence[str] = (),
     root: str | Path | None = None,
@@ -134,10 +139,12 @@ def compare(
     """Judges one or more condensed sets with several architectures under one protocol.
 
     Args:
-        condensed: What to train on: several methods, ratios or seeds of one dataset, say.
+        condensed: What to train on: several methods, ratios or seeds of one dataset, say; all of
+            nodes, or all of images.
         dataset: The data they were condensed from; by default each is opened by its name.
-        models: Architectures, as in :func:`gcond.fit`.
-        protocol: How models are trained and selected.
+        models: Architectures, as in :func:`gcond.fit`; by default all that have a name of their
+            own.
+        protocol: How models are trained and selected; by default as in :func:`gcond.evaluate`.
         seeds: Models of each architecture.
         baselines: Rows beside them, as in :func:`gcond.evaluate`, made for the first set.
         root: Folder of the datasets, for names.
@@ -157,31 +164,34 @@ def compare(
         ('GCN', 'SGC')
     """
     sets = [condensed] if isinstance(condensed, Condensed) else list(condensed)
-    if not sets or not models:
+    if not sets or (models is not None and not models):
         raise ValueError("there is nothing to compare; give a condensed set and a model")
     if names is not None and len(names) != len(sets):
         raise ValueError(f"names must be one for each of {len(sets)} sets, got {len(names)}")
-    chosen = get_protocol(protocol)
-    models = [named(model) for model in models]
+    kinds = sorted({small.kind for small in sets})
+    if len(kinds) > 1:
+        raise ValueError(f"sets of {' and '.join(kinds)} have no architectures in common")
+    judging = _JUDGING["images" if kinds == ["images"] else "nodes"]
+    chosen = judging.protocol(protocol, sets[0])
+    found_models = [judging.named(model) for model in (models or judging.models)]
     # All names are looked up, and all data opened, before anything is trained.
-    reals: dict[str, Real] = {}
+    reals: dict[str, Any] = {}
     for small in sets:
-        task = opened(small, dataset, root)
-        reals.setdefault(task.fingerprint, Real(task))
+        reals.setdefault(small.source.fingerprint, judging.open(small, dataset, root))
     beside = [() if i else tuple(baselines) for i in range(len(sets))]
     cells = _run(
         [
             partial(evaluate, small, real, model=m, protocol=chosen, seeds=seeds, baselines=names)
             for small, names in zip(sets, beside, strict=True)
             for real in [reals[small.source.fingerprint]]
-            for m in models
+            for m in found_models
         ],
         jobs,
     )
     subjects: list[Subject] = []
     rows: list[tuple[Row, ...]] = []
     for i, small in enumerate(sets):
-        found = cells[i * len(models) : (i + 1) * len(models)]
+        found = cells[i * len(found_models) : (i + 1) * len(found_models)]
         told = "" if small.label_source == "training labels" else f" ({small.label_source})"
         own = small.config["name"] if names is None else names[i]
         for j, name in enumerate((own + told, *beside[i])):
@@ -189,10 +199,54 @@ def compare(
             subjects.append(_subject(small, name, rows[-1][0], learned=j == 0))
     return Comparison(
         f"{chosen.name} ({chosen.digest})",
-        tuple(name_of(model) for model in models),
+        tuple(judging.called(model) for model in found_models),
         tuple(subjects),
         tuple(rows),
+        "images" if kinds == ["images"] else "nodes",
     )
+
+
+@dataclass(frozen=True)
+class _Judging:
+    """How sets of a kind are judged.
+
+    Args:
+        models: Architectures that have a name of their own.
+        named: Checks the name of one.
+        called: What a table calls one.
+        protocol: The protocol of a name, for a set.
+        open: What models are tested on.
+    """
+
+    models: tuple[str, ...]
+    named: Callable[[Any], Any]
+    called: Callable[[Any], str]
+    protocol: Callable[[Any, Condensed], Any]
+    open: Callable[[Condensed, Any, str | Path | None], Any]
+
+
+def _network(model: Any) -> Any:
+    """A network as it was given, once its name is known to be one."""
+    image_training.named(model)
+    return model
+
+
+_JUDGING = {
+    "nodes": _Judging(
+        tuple(ARCHITECTURES),
+        named,
+        name_of,
+        lambda protocol, small: get_protocol(protocol or "gcn-600"),
+        lambda small, dataset, root: Real(opened(small, dataset, root)),
+    ),
+    "images": _Judging(
+        tuple(NETWORKS),
+        _network,
+        images.model_name,
+        lambda protocol, small: images.get_image_protocol(protocol, small.steps),
+        images.opened_images,
+    ),
+}
 
 
 def _run(cells: Sequence[Callable[[], Evaluation]], jobs: int) -> list[Evaluation]:

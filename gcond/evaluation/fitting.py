@@ -17,6 +17,7 @@ from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.views import Graph, Real, View, kept, of_condensed
 from gcond.graph.large.memory import Memory
 from gcond.graph.task import NodeTask
+from gcond.image.networks import Network
 
 Factory = Callable[[int, int], nn.Module]
 Model = str | nn.Module | Factory
@@ -25,7 +26,7 @@ Inputs = tuple[Tensor, ...]
 
 def fit(
     condensed: Condensed,
-    model: Model = "GCN",
+    model: Model | Network | None = None,
     dataset: Any = None,
     *,
     protocol: Any = None,
@@ -42,11 +43,17 @@ def fit(
         condensed: What to train on.
         model: A name (``"GCN"``, ``"SGC"``, ``"APPNP"``, ``"ChebNet"``, ``"GraphSAGE"``,
             ``"GAT"``, ``"GIN"``, ``"GCNII"``, ``"Transformer"``, ``"MLP"``), a function of the
-            number of input and output channels, or a module, which is copied first.
+            number of input and output channels, or a module, which is copied first; by default
+            ``"GCN"``. For images ``"ConvNet"`` (the default), ``"MLP"``, ``"LeNet"``,
+            ``"AlexNet"``, ``"VGG11"``, ``"ResNet18"``, their variants as the papers name them
+            (``"ConvNetD2"``), the name of a timm model where timm is installed, a value such as
+            ``gcond.image.networks.ConvNet(width=32)``, or a function of the number of channels and
+            classes.
         dataset: The real data; the epoch that is best on its validation nodes is kept. Without
             it the last epoch is.
-        protocol: How to train; by default ``"gcn-600"``, and ``"pool-200"`` for sets of graphs,
-            whose models are called as ``model(x, edge_index, edge_weight=, batch=)``.
+        protocol: How to train; by default ``"gcn-600"``, ``"short-300"`` for images, and
+            ``"pool-200"`` for sets of graphs, whose models are called as
+            ``model(x, edge_index, edge_weight=, batch=)``.
         seed: Seeds initialisation and dropout; the caller's random state is not touched.
 
     Returns:
@@ -62,19 +69,22 @@ def fit(
         >>> gcond.fit(small, "GCN")
         GCN(64, 10, num_layers=2)
     """
-    if condensed.ptr is not None:
+    if condensed.kind != "nodes":
+        from gcond.evaluation.images import fit_images
         from gcond.evaluation.sets import fit_set
 
-        return fit_set(condensed, model, dataset, protocol, seed)
-    chosen, model = get_protocol(protocol or "gcn-600"), named(model)
+        others = {"graphs": fit_set, "images": fit_images}
+        return others[condensed.kind](condensed, model, dataset, protocol, seed)
+    chosen = get_protocol(protocol or "gcn-600")
+    found: Model = named("GCN" if model is None else model)
     task = None if dataset is None else source_of(condensed, dataset)
     val = None if task is None else Real(task).view("val")
     view = of_condensed(kept(condensed, chosen.min_edge_weight))
-    module = trained(model, condensed.num_classes, view, val, chosen, seed)
-    if not isinstance(model, str):
+    module = trained(found, condensed.num_classes, view, val, chosen, seed)
+    if not isinstance(found, str):
         return module
     with torch.random.fork_rng(devices=[]):
-        usual = build(model, view.graph.x.shape[1], condensed.num_classes, chosen)
+        usual = build(found, view.graph.x.shape[1], condensed.num_classes, chosen)
     usual.load_state_dict(module.state_dict())
     return usual.eval()
 
@@ -84,10 +94,10 @@ def source_of(
 ) -> NodeTask:
     """The task that a set was condensed from; other data is refused."""
     source = condensed.source
-    if condensed.ptr is not None:
+    if condensed.kind != "nodes":
         raise ValueError(
-            "this is done for nodes of one graph, and the set is one of graphs; gcond.evaluate and "
-            "gcond.fit take it"
+            f"this is done for nodes of one graph, and the set is one of {condensed.kind}; "
+            "gcond.evaluate and gcond.fit take it"
         )
     task = as_task(
         dataset,
@@ -106,7 +116,7 @@ def source_of(
     return task
 
 
-def named(model: Model) -> Model:
+def named(model: Any) -> Any:
     """A model whose name, if it has one, is spelled as :data:`architectures.ARCHITECTURES` does.
 
     Raises:

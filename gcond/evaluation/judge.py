@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gcond.condensed import Condensed, parts_of
-from gcond.datasets import list_datasets
+from gcond.datasets import is_named
 from gcond.evaluation import large
 from gcond.evaluation.fitting import (
     Model,
@@ -23,6 +23,7 @@ from gcond.evaluation.fitting import (
     source_of,
     trained,
 )
+from gcond.evaluation.images import ImageProtocol, evaluate_images
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.result import Evaluation, Row
 from gcond.evaluation.sets import SetProtocol, evaluate_set
@@ -32,6 +33,7 @@ from gcond.graph.large.memory import Memory
 from gcond.graph.receptive import Receptive
 from gcond.graph.task import NodeTask, Split
 from gcond.graph.training import score, train
+from gcond.image.networks import Network
 from gcond.matching.distributed import current, join
 from gcond.methods import get_method
 
@@ -39,19 +41,22 @@ Percent = tuple[float, ...]
 
 BASELINES = ("random", "centroid", "whole")
 
+_OTHERS: dict[str, Callable[..., Evaluation]] = {"graphs": evaluate_set, "images": evaluate_images}
+"""Judges of what are not nodes."""
+
 
 def evaluate(
     condensed: Condensed,
     dataset: Any = None,
     *,
-    model: Model = "GCN",
-    protocol: str | Protocol | SetProtocol | None = None,
+    model: Model | Network | None = None,
+    protocol: str | Protocol | SetProtocol | ImageProtocol | None = None,
     seeds: int = 5,
-    baselines: Sequence[str] = BASELINES,
+    baselines: Sequence[str] | None = None,
     root: str | Path | None = None,
     memory: Memory = None,
 ) -> Evaluation:
-    """Trains fresh models on a condensed graph and tests them on the real one.
+    """Trains fresh models on a condensed set and tests them on the real one.
 
     Models named ``"GCN"`` are trained for all seeds at once; a seed's accuracy does not depend
     on how many are trained beside it. Test nodes are looked at once, by the kept epoch. Processes
@@ -65,11 +70,13 @@ def evaluate(
         condensed: The set to judge.
         dataset: The data it was condensed from; by default it is opened by the name it had.
         model: As in :func:`gcond.fit`.
-        protocol: How models are trained and selected; by default ``"gcn-600"``, and
-            ``"pool-200"`` for sets of graphs.
+        protocol: How models are trained and selected; by default ``"gcn-600"``, ``"pool-200"``
+            for sets of graphs, ``"short-300"`` for images (``"dc-300"`` and ``"dsa-1000"`` are
+            those of the papers, ``"dd-steps"`` is for images with learned steps).
         seeds: Number of models.
-        baselines: Rows beside the condensed one: names of methods that select nodes, condensed
-            to the same classes with the same seed, and ``"whole"``.
+        baselines: Rows beside the condensed one: names of methods that select items, condensed
+            to the same classes with the same seed, and ``"whole"``; by default ``"random"``,
+            ``"centroid"`` and ``"whole"``, the last one where the protocol is short.
         root: Folder of the datasets, for names.
         memory: As for :func:`gcond.condense`.
 
@@ -85,8 +92,8 @@ def evaluate(
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
-    if condensed.ptr is not None:
-        return evaluate_set(
+    if condensed.kind in _OTHERS:
+        return _OTHERS[condensed.kind](
             condensed,
             dataset,
             model=model,
@@ -96,25 +103,27 @@ def evaluate(
             root=root,
         )
     join()
-    chosen, model = get_protocol(protocol or "gcn-600"), named(model)
+    baselines = BASELINES if baselines is None else baselines
+    chosen = get_protocol(protocol or "gcn-600")
+    found: Model = named("GCN" if model is None else model)
     real = dataset if isinstance(dataset, Real) else Real(opened(condensed, dataset, root, memory))
     task = real.task
     if task.disk is not None:
-        large.refuse(model, task)
+        large.refuse(found, task)
     counts = torch.bincount(condensed.y.long(), minlength=condensed.num_classes)
     seen = {name: get_method(name) for name in baselines if name != "whole"}
-    rows = [_row("condensed", condensed, real, model, chosen, seeds)]
+    rows = [_row("condensed", condensed, real, found, chosen, seeds)]
     for name in baselines:
         if name == "whole":
-            rows.append(_whole(real, model, chosen, seeds))
+            rows.append(_whole(real, found, chosen, seeds))
             continue
         outcome = seen[name].run(task, counts, seed=condensed.seed)
         other = replace(condensed, **parts_of(outcome))
-        rows.append(_row(name, other, real, model, chosen, seeds))
+        rows.append(_row(name, other, real, found, chosen, seeds))
     return Evaluation(
         dataset=condensed.source.name,
         method=condensed.config["name"],
-        model=name_of(model),
+        model=name_of(found),
         protocol=chosen.name if task.disk is None else f"{chosen.name}-rows",
         selected_step=condensed.history.selected_step,
         rows=tuple(rows),
@@ -129,7 +138,7 @@ def opened(
 ) -> NodeTask:
     """The task that a set was condensed from, by default opened by the name it had."""
     data = condensed.source.name if dataset is None else dataset
-    if dataset is None and data not in list_datasets():
+    if dataset is None and not is_named(data):
         raise ValueError(
             f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
             "give the graph as dataset="

@@ -18,7 +18,7 @@ class Row:
             ``"whole"``.
         accuracies: Test accuracy in percent, one per seed.
         validation: Validation accuracy in percent of the kept epochs.
-        num_nodes: Nodes of the set.
+        num_nodes: Nodes of the set, or its images.
         nbytes: Bytes of its features and edges, sparse ones counted as sparse.
         seconds: Wall-clock for training and testing all seeds.
         num_graphs: Graphs of the set; 0 for a single graph.
@@ -59,6 +59,8 @@ class Evaluation:
         labels: Who labelled the real nodes for the method.
         metric: What the accuracies are: ``"accuracy"``, or an area under a curve for ``"rocauc"``
             and ``"ap"``.
+        unit: What the set consists of: ``"nodes"``, ``"graphs"`` or ``"images"``.
+        num_classes: Number of classes, where it is known.
     """
 
     dataset: str
@@ -71,6 +73,8 @@ class Evaluation:
     seconds: float | None = None
     labels: str = "training labels"
     metric: str = "accuracy"
+    unit: str = ""
+    num_classes: int = 0
 
     @property
     def mean(self) -> float:
@@ -95,25 +99,35 @@ class Evaluation:
         took = "" if self.seconds is None else f", condensed in {self.seconds:.1f} s"
         told = "" if self.labels == "training labels" else f" from a {self.labels}"
         what = {"rocauc": "ROC-AUC %", "ap": "average precision %"}.get(self.metric, "%")
-        unit = "graphs" if self.rows[0].num_graphs else "nodes"
         title = (
             f"{self.dataset}, {self.method}{told} (step {self.selected_step} selected{took}), "
             f"{self.model}, protocol {self.protocol} ({self.protocol_digest}), mean ± std over "
             f"{counted(seeds, 'evaluation seed')}, test {what}"
         )
-        cells = [
-            [
-                row.name,
-                f"{row.num_graphs or row.num_nodes:,}",
-                size(row.nbytes),
-                f"{row.mean:.1f} ± {row.std:.1f}",
-                f"{row.seconds:.1f}",
-            ]
-            for row in self.rows
-        ]
-        return tabulate(
-            title, ["trained on", unit, "bytes", f"test {what}", "seconds"], cells, style
-        )
+        unit = self.unit or ("graphs" if self.rows[0].num_graphs else "nodes")
+        columns: dict[str, list[str]] = {
+            "trained on": [row.name for row in self.rows],
+            unit: [f"{row.num_graphs or row.num_nodes:,}" for row in self.rows],
+        }
+        if unit == "images" and self.num_classes:
+            each = [f"{row.num_nodes / self.num_classes:,.4g}" for row in self.rows]
+            columns["per class"] = each
+        columns["bytes"] = [size(row.nbytes) for row in self.rows]
+        columns[f"test {what}"] = [f"{row.mean:.1f} ± {row.std:.1f}" for row in self.rows]
+        gains = self.gains
+        if unit == "images" and gains:
+            columns["over random"] = [gains.get(row.name, "") for row in self.rows]
+        columns["seconds"] = [f"{row.seconds:.1f}" for row in self.rows]
+        cells = [list(line) for line in zip(*columns.values(), strict=True)]
+        return tabulate(title, list(columns), cells, style)
+
+    @property
+    def gains(self) -> dict[str, str]:
+        """Points over random items under the same protocol, by row; empty without that row."""
+        random = next((row for row in self.rows if row.name == "random"), None)
+        if random is None:
+            return {}
+        return {row.name: f"{row.mean - random.mean:+.1f}" for row in self.rows if row != random}
 
     def to_json(self) -> str:
         """All figures as JSON."""

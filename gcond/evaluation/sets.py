@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gcond import config
 from gcond.condensed import Condensed, parts_of
-from gcond.datasets import GraphSet, as_set_task, list_datasets
+from gcond.datasets import GraphSet, as_set_task, is_named
 from gcond.evaluation import set_fitting
 from gcond.evaluation.ogb import official
 from gcond.evaluation.result import Evaluation, Row
@@ -75,10 +75,12 @@ def evaluate_set(
     model: Any,
     protocol: Any,
     seeds: int,
-    baselines: Sequence[str],
+    baselines: Sequence[str] | None,
     root: str | Path | None,
 ) -> Evaluation:
     """:func:`gcond.evaluate` for sets of graphs; the models of all seeds train as one."""
+    model = "GCN" if model is None else model
+    baselines = ("random", "centroid", "whole") if baselines is None else baselines
     chosen = get_set_protocol(protocol)
     task = dataset if isinstance(dataset, SetTask) else opened_set(condensed, dataset, root)
     judge = Judge(task, chosen, seeds, model)
@@ -101,6 +103,7 @@ def evaluate_set(
         protocol_digest=chosen.digest,
         seconds=condensed.seconds,
         metric=condensed.source.metric,
+        unit="graphs",
     )
 
 
@@ -178,6 +181,7 @@ class Judge:
 
 def fit_set(condensed: Condensed, model: Any, dataset: Any, protocol: Any, seed: int) -> nn.Module:
     """:func:`gcond.fit` for sets of graphs."""
+    model = "GCN" if model is None else model
     training = get_set_protocol(protocol).training
     assert isinstance(condensed.source.preprocess, Encoding)
     encode = _as_it_is if condensed.encoded else condensed.source.preprocess
@@ -203,7 +207,7 @@ def opened_set(condensed: Condensed, dataset: Any, root: str | Path | None) -> S
     source = condensed.source
     assert isinstance(source.preprocess, Encoding)
     data = source.name if dataset is None else dataset
-    if dataset is None and data not in list_datasets():
+    if dataset is None and not is_named(data):
         raise ValueError(
             f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
             "give the graphs as dataset="

@@ -42,8 +42,15 @@ class Preprocess:
             scale = (self.scale * scale).astype(x.dtype)
             return (sp.diags_array(scale) @ x).tocsr() if sp.issparse(x) else x * scale[:, None]
         dense = x.toarray() if sp.issparse(x) else x
-        return ((dense - np.array(self.mean)) / np.array(self.std)).astype(x.dtype)
+        mean, std = np.array(self.mean), np.array(self.std)
+        out = np.empty(dense.shape, dtype=x.dtype)
+        for start in range(0, len(dense), ROWS):  # double precision of a few rows only
+            out[start : start + ROWS] = (dense[start : start + ROWS] - mean) / std
+        return out
 
+
+ROWS = 4096
+"""Rows that are standardised together."""
 
 SHORTEST = 0.15
 """Root mean square norm of rows below which ``"auto"`` lengthens them. Rows that sum to one are

@@ -191,7 +191,8 @@ class StoreWriter:
     ) -> None:
         self.folder, self.name = Path(folder), name
         self.num_nodes, self.num_classes = num_nodes, num_classes
-        self.about = about or {}
+        self.num_features, self.x_dtype = num_features, np.dtype(x_dtype)
+        self.about = dict(about or {})
         if np.dtype(x_dtype) not in (np.float32, np.float16):
             raise ValueError(f"x_dtype must be float32 or float16, got {np.dtype(x_dtype)}")
         if self.folder.exists() and not (overwrite and is_store(self.folder)):
@@ -218,6 +219,13 @@ class StoreWriter:
             self._files[part] = Growing(path, np.dtype(dtype), tail)
         self._files["indptr"].add(np.zeros(1))
         return self
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for files that are needed until the store is whole."""
+        folder = self._partial / "scratch"
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def add(self, part: Literal["x", "y", "split"], rows: Any) -> None:
         """The next rows of features, classes or splits; they are converted to the store's type.
@@ -296,6 +304,7 @@ class StoreWriter:
         }
         text = json.dumps(meta | {"digest": _digest(meta)}, indent=1, sort_keys=True)
         (self._partial / META).write_text(text + "\n")
+        shutil.rmtree(self._partial / "scratch", ignore_errors=True)
         old = self._partial.with_name(f"{self._partial.name}-old")
         if self.folder.exists():
             self.folder.rename(old)

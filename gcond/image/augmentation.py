@@ -33,12 +33,13 @@ class Siamese:
         strategy: Transformations to choose from, joined by ``_``: ``color`` (brightness,
             saturation, contrast), ``crop`` (shift by up to an eighth), ``cutout`` (a square of
             half the side), ``flip``, ``scale`` (by 1/1.2 to 1.2), ``rotate`` (by up to 15
-            degrees). One of them is drawn for each class.
+            degrees). One of them is drawn for each class. By default all but ``flip``, since
+            digits and places mean something else in a mirror.
         per_item: Draw numbers for each image, of one transformation for the whole batch: what
             networks are trained with.
     """
 
-    strategy: str = "color_crop_cutout_flip_scale_rotate"
+    strategy: str = "color_crop_cutout_scale_rotate"
     per_item: bool = False
 
     def __post_init__(self) -> None:

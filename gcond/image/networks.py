@@ -217,6 +217,23 @@ NETWORKS: dict[str, Network] = {
 }
 """Architectures by name."""
 
+VARIANTS: dict[str, Network] = {
+    **{f"ConvNetD{depth}": ConvNet(depth=depth) for depth in (1, 2, 3, 4)},
+    **{f"ConvNetW{width}": ConvNet(width=width) for width in (32, 64, 128, 256)},
+    "ConvNetNN": ConvNet(norm="none"),
+    "ConvNetBN": ConvNet(norm="batch"),
+    "ConvNetLN": ConvNet(norm="layer"),
+    "ConvNetGN": ConvNet(norm="group"),
+    "ConvNetNP": ConvNet(pooling="none"),
+    "ConvNetMP": ConvNet(pooling="max"),
+    "ConvNetAS": ConvNet(activation="sigmoid"),
+    "ConvNetAL": ConvNet(activation="leaky_relu"),
+    "ConvNetASwish": ConvNet(activation="swish"),
+    "VGG11BN": VGG11(norm="batch"),
+    "ResNet18BN": ResNet18(norm="batch"),
+}
+"""Variants as the papers name them."""
+
 
 def blank(network: Network, shape: Shape, num_classes: int) -> Classifier:
     """A module without meaningful parameters; torch's generators are not touched."""

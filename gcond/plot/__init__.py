@@ -7,6 +7,7 @@ they are. :func:`save` writes a picture to a file.
 
 from gcond.plot.curves import history, ratio
 from gcond.plot.drawing import graph
+from gcond.plot.grid import images
 from gcond.plot.heat import adjacency, matrix
 from gcond.plot.overview import figure
 from gcond.plot.plane import features
@@ -21,6 +22,7 @@ __all__ = [
     "graph",
     "graphs",
     "history",
+    "images",
     "matrix",
     "ratio",
     "save",

@@ -60,24 +60,47 @@ def history(
     if len(axes) != 2:
         raise ValueError(f"history draws on two axes, loss and accuracy; got {len(axes)}")
     above, below = axes
-    window = _window(condensed)
-    _loss(above, np.array(run.losses), window)
+    losses(condensed, above, title=title)
     _accuracy(below, run.scores, run.selected_step)
-    for ax in (above, below):
-        kept = ax.axvline(run.selected_step, color=style.INK, ls="--", lw=1, zorder=1)
-        kept.set_gid("selected")
-        ax.set_xlim(-0.02 * run.steps, 1.02 * run.steps)
-        ax.spines[["top", "right"]].set_visible(False)
+    _kept(condensed, below)
     above.tick_params(labelbottom=False)
-    below.set_xlabel("matching step")
+    above.set_xlabel("")
+    return above, below
+
+
+def losses(condensed: Condensed, ax: Axes | None = None, *, title: str | None = None) -> Axes:
+    """Draws the matching loss of a run, and a line at the step that was kept.
+
+    Args:
+        condensed: A set made by a method that learns.
+        ax: Where to draw; a new figure by default.
+        title: Heading; by default what was condensed, and how.
+
+    Raises:
+        ImportError: matplotlib is missing.
+    """
+    run, window = condensed.history, _window(condensed)
+    ax = style.axes_or_new(ax, 4.4, 2.6)
+    _loss(ax, np.array(run.losses), window)
+    _kept(condensed, ax)
     score = run.scores.get(run.selected_step)
     text = f"step {run.selected_step:,} of {run.steps:,} kept" + (
         "" if score is None else f", {score:.1f} % on validation"
     )
     if window > 1:
         text += f"\nthick: mean over {window} steps"
-    style.headings(above, title or style.title_of(condensed), text)
-    return above, below
+    style.headings(ax, title or style.title_of(condensed), text)
+    return ax
+
+
+def _kept(condensed: Condensed, ax: Axes) -> None:
+    """The axis of steps, with a line at the one that was kept."""
+    run = condensed.history
+    kept = ax.axvline(run.selected_step, color=style.INK, ls="--", lw=1, zorder=1)
+    kept.set_gid("selected")
+    ax.set_xlim(-0.02 * run.steps, 1.02 * run.steps)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_xlabel("matching step")
 
 
 def _window(condensed: Condensed) -> int:

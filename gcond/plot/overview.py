@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gcond.plot import curves, drawing, heat, plane, sets, style
+from gcond.plot import curves, drawing, grid, heat, plane, sets, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +26,8 @@ def figure(
     root: str | Path | None = None,
 ) -> Figure:
     """Draws what applies of :func:`graph`, :func:`adjacency` (with edges), :func:`history` (where
-    something was learned) and :func:`features` (if the data is given) as one figure.
+    something was learned) and :func:`features` (if the data is given) as one figure; of a set of
+    graphs :func:`graphs`; of images :func:`images`, before and after, and :func:`history`.
 
     Args:
         condensed: The set.
@@ -48,7 +49,9 @@ def figure(
         >>> small = gcond.condense("digits", num_nodes=20, method="random")
         >>> figure = plot.figure(small, "digits")
     """
-    if condensed.ptr is not None:
+    if condensed.kind == "images":
+        return grid.overview(condensed, dataset, class_names=class_names, root=root)
+    if condensed.kind == "graphs":
         return sets.graphs(condensed, dataset, class_names=class_names, seed=seed, root=root)
     names = style.names_of(condensed, class_names)
     drawings = _drawings(condensed, dataset, names, seed, root)

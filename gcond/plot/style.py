@@ -144,7 +144,8 @@ def legend_width(names: Sequence[str]) -> float:
 
 def title_of(condensed: Condensed) -> str:
     """What a picture of a set is headed with."""
-    return f"{condensed.source.name}, {condensed.config['name']}, {condensed.num_nodes:,} nodes"
+    size = f"{condensed.num_items:,} {condensed.kind}"
+    return f"{condensed.source.name}, {condensed.config['name']}, {size}"
 
 
 def headings(ax: Axes, first: str, second: str) -> None:

@@ -29,7 +29,7 @@ class Recipe:
     Args:
         name: ``"gcond/cora-70"``.
         method: The method with the paper's settings.
-        dataset: Name of the dataset; some cannot be opened by name, see :func:`reproduce`.
+        dataset: Name of the dataset.
         num_nodes: Synthetic nodes.
         setting: ``"transductive"`` or ``"inductive"``.
         normalize: Preprocessing of the features.

@@ -6,9 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from in_float64 import normal
 
-from gcond.matching import CosinePerUnit, FlatCosine, RelativeSquaredL2, SquaredL2
+from gcond.matching import (
+    AngleAndMagnitude,
+    CosinePerUnit,
+    FlatCosine,
+    RelativeSquaredL2,
+    SquaredL2,
+)
 
-DISTANCES = [CosinePerUnit(), FlatCosine(), SquaredL2(), RelativeSquaredL2()]
+DISTANCES = [
+    CosinePerUnit(),
+    AngleAndMagnitude(0.7),
+    FlatCosine(),
+    SquaredL2(),
+    RelativeSquaredL2(),
+]
+PER_UNIT = (CosinePerUnit, AngleAndMagnitude)
 EXACT = [CosinePerUnit(eps=0), FlatCosine(eps=0), SquaredL2(), RelativeSquaredL2(eps=0)]
 # A linear map [in, out], its bias, and a convolution [out, in, height, width].
 SHAPES = ((5, 3), (3,), (4, 2, 3, 3))
@@ -37,9 +50,11 @@ def squared(values):
 def naive(distance, synthetic, real, k):
     """The distance of group ``k``, number by number."""
     pairs = [(g[k], h[k]) for g, h in zip(synthetic, real, strict=True)]
-    if isinstance(distance, CosinePerUnit):
+    if isinstance(distance, PER_UNIT):
+        weight = getattr(distance, "magnitude", 0.0)
         return sum(
             cosine(g.select(unit, j), h.select(unit, j), distance.eps)
+            + weight * math.sqrt(squared(g.select(unit, j) - h.select(unit, j)))
             for (g, h), unit in zip(pairs, UNITS, strict=True)
             if unit is not None
             for j in range(g.shape[unit])
@@ -118,7 +133,7 @@ def test_biases_count_in_all_distances_but_the_one_per_unit():
     for distance in DISTANCES:
         a, _ = distance(synthetic, real, UNITS, IMPORTANCE)
         b, _ = distance(other, real, UNITS, IMPORTANCE)
-        assert bool(a == b) == isinstance(distance, CosinePerUnit)
+        assert bool(a == b) == isinstance(distance, PER_UNIT)
 
 
 def test_units_decide_which_axis_is_compared():
@@ -178,3 +193,22 @@ def test_eps_damps_small_gradients_in_the_cosine():
     num_units = 3 + 4
     assert float(equal) < 1e-4
     assert float(damped) > 0.99 * num_units * float(IMPORTANCE.sum())
+
+
+@each_distance
+def test_half_precision_is_compared_in_float32(distance):
+    synthetic, real = (tuple(t.bfloat16() for t in signature(seed)) for seed in (0, 10))
+    wide = [tuple(t.float() for t in side) for side in (synthetic, real)]
+    value, cotangent = distance(synthetic, real, UNITS, IMPORTANCE.float())
+    expected, pull = distance(*wide, UNITS, IMPORTANCE.float())
+    assert float(value) == pytest.approx(float(expected), rel=1e-6)
+    for found, wanted in zip(cotangent, pull, strict=True):
+        assert found.dtype == torch.bfloat16
+        assert torch.equal(found, wanted.bfloat16())
+
+
+def test_a_signal_without_output_units_is_refused():
+    means = (normal(3, 4),)
+    for distance in (CosinePerUnit(), AngleAndMagnitude()):
+        with pytest.raises(ValueError, match="no output units to compare one by one"):
+            distance(means, means, (None,), IMPORTANCE)

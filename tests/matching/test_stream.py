@@ -3,6 +3,7 @@ import torch
 from in_float64 import normal
 
 from gcond.matching import (
+    SGD,
     Adam,
     Batch,
     ByClass,
@@ -11,6 +12,7 @@ from gcond.matching import (
     Linear,
     TrainOnReal,
     TrainOnSynthetic,
+    WhileRealImproves,
     generator_for,
 )
 from gcond.matching.randomness import ROLES
@@ -147,3 +149,67 @@ def test_no_inner_steps_leave_the_model_where_it_is():
         TrainOnSynthetic().start(MODEL, theta, DRAWS).step(labelled(0), labelled(1), 0),
         theta,
     )
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_gradient_descent_equals_torch_and_continues_from_its_state(momentum):
+    start = normal(4, 3)
+    leaf = start.clone().requires_grad_()
+    theirs = torch.optim.SGD([leaf], lr=0.1, momentum=momentum)
+    ours = SGD([start.clone()], 0.1, momentum)
+    for i in range(6):
+        if i == 3:
+            again = SGD(ours.leaves, 0.1, momentum)
+            again.restore(ours.state())
+            ours = again
+        leaf.grad = normal(4, 3, seed=i)
+        theirs.step()
+        ours.step([normal(4, 3, seed=i)])
+    assert torch.allclose(ours.leaves[0], leaf, atol=1e-12)
+    before = ours.leaves[0].clone()
+    ours.step([None])
+    assert torch.equal(ours.leaves[0], before)
+
+
+def test_a_learner_passes_through_the_set_in_batches():
+    how = TrainOnSynthetic(0.1, momentum=0.0, batch_size=2)
+    theta = Fresh().draw(MODEL, 0, seed=0)
+    found = how.start(MODEL, theta, generator_for(1, "inner")).step(labelled(0), labelled(1), 2)
+    draws, batch = generator_for(1, "inner"), labelled(0)
+    leaves = [t.clone().requires_grad_() for t in theta]
+    optimizer = torch.optim.SGD(leaves, lr=0.1)
+    for _ in range(2):
+        for rows in torch.randperm(6, generator=draws).split(2):
+            optimizer.zero_grad()
+            logits = MODEL(tuple(leaves), batch.inputs[0][rows])
+            torch.nn.functional.cross_entropy(logits, batch.y[rows]).backward()
+            optimizer.step()
+    assert all(torch.allclose(a, b, atol=1e-10) for a, b in zip(found, leaves, strict=True))
+
+
+def test_a_learner_stops_where_the_real_loss_rises():
+    real, theta = labelled(1), Fresh().draw(MODEL, 0, seed=0)
+    training = TrainOnSynthetic(0.3, momentum=0.0)
+
+    def loss(at):
+        return float(torch.nn.functional.cross_entropy(MODEL(at, *real.inputs), real.y))
+
+    walk = [theta]
+    learner = training.start(MODEL, theta, DRAWS)
+    walk += [tuple(t.clone() for t in learner.step(labelled(0), real, 1)) for _ in range(30)]
+    losses = [loss(at) for at in walk]
+    rise = next(i for i in range(1, 31) if losses[i] > losses[i - 1])
+    assert 1 <= rise < 30
+    watched = WhileRealImproves(training)
+    assert same(watched.start(MODEL, theta, DRAWS).step(labelled(0), real, 30), walk[rise])
+    assert same(watched.start(MODEL, theta, DRAWS).step(labelled(0), real, 0), theta)
+    if rise > 1:
+        assert same(watched.start(MODEL, theta, DRAWS).step(labelled(0), real, 1), walk[1])
+
+
+def test_batches_need_a_model_whose_items_do_not_see_each_other():
+    class Mixing:
+        units = ()
+
+    with pytest.raises(ValueError, match="batch_size=2 cuts a set into batches"):
+        TrainOnSynthetic(batch_size=2).start(Mixing(), (), DRAWS)

@@ -1,0 +1,293 @@
+"""The judge of images: fresh networks trained on the condensed images and their baselines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gcond import config
+from gcond.condensed import Condensed, parts_of
+from gcond.datasets import ImageSet, as_image_task, is_named
+from gcond.evaluation.image_training import (
+    ImageModel,
+    ImageTraining,
+    Lot,
+    accuracy,
+    fresh,
+    named,
+    stepped,
+    trained,
+)
+from gcond.evaluation.result import Evaluation, Row
+from gcond.image.augmentation import Siamese
+from gcond.image.networks import Network, NetworkModel
+from gcond.image.outcome import Steps
+from gcond.image.task import ImageTask, PixelScale, Split
+from gcond.methods import get_method
+from gcond.spelling import meant
+
+UNSEEN = 10**9
+UNFLIPPED = ("mnist", "digits-images")
+"""Datasets whose images mean something else in a mirror."""
+
+
+@dataclass(frozen=True)
+class ImageProtocol:
+    """How the accuracy of a set of images is obtained.
+
+    Pixels are normalised as the condensed set says, a network is trained on the condensed images
+    to its last step, and is tested on the real test images once.
+
+    Args:
+        name: Name and version in one.
+        training: How a network is trained; ``None``: by the steps that were learned with the
+            images, in their order, from the parameters they were learned at.
+        whole: Whether the whole training set is affordable as a baseline.
+        unflipped: Datasets whose images are not mirrored by the augmentation.
+    """
+
+    name: str
+    training: ImageTraining | None = ImageTraining()  # noqa: RUF009 - frozen
+    whole: bool = False
+    unflipped: tuple[str, ...] = UNFLIPPED
+
+    @property
+    def digest(self) -> str:
+        """Eight letters of a hash of all its settings: equal names with other settings differ."""
+        return config.digest(self)
+
+    def training_on(self, dataset: str) -> ImageTraining | None:
+        """How a network is trained on images of a dataset."""
+        training = self.training
+        if training is None or training.augmentation is None or dataset not in self.unflipped:
+            return training
+        kept = [t for t in training.augmentation.strategy.split("_") if t != "flip"]
+        augmentation = replace(training.augmentation, strategy="_".join(kept))
+        return replace(training, augmentation=augmentation)
+
+
+EACH = Siamese("color_crop_cutout_flip_scale_rotate", per_item=True)
+
+SHORT = ImageProtocol(
+    "short-300",
+    ImageTraining(epochs=300, most_steps=300, drop_after=150, augmentation=EACH),
+    whole=True,
+)
+"""Ours, for a CPU: as ``dsa-1000``, but 300 epochs and at most 300 steps."""
+
+DC_300 = ImageProtocol("dc-300")
+"""As `"Dataset Condensation with Gradient Matching" <https://arxiv.org/abs/2006.05929>`_ evaluates:
+gradient descent with step 0.01, momentum 0.9, weight decay 5e-4, batches of 256, 301 epochs as its
+code counts them, step 0.001 and new momentum after 152 of them, no augmentation, last epoch."""
+
+DSA_1000 = ImageProtocol("dsa-1000", ImageTraining(epochs=1001, drop_after=502, augmentation=EACH))
+"""As `"Dataset Condensation with Differentiable Siamese Augmentation"
+<https://arxiv.org/abs/2102.08259>`_ evaluates: as ``dc-300``, for 1,001 epochs, the step smaller
+after 502, and with its augmentation, one transformation for a batch, drawn for each image; digits
+are not mirrored."""
+
+DD_STEPS = ImageProtocol("dd-steps", None)
+"""As `"Dataset Distillation" <https://arxiv.org/abs/1811.10959>`_ evaluates: the learned steps in
+their order and nothing else."""
+
+_PROTOCOLS = {each.name: each for each in (SHORT, DC_300, DSA_1000, DD_STEPS)}
+
+
+def get_image_protocol(name: Any, steps: Steps | None = None) -> ImageProtocol:
+    """The protocol of that name; a protocol passes through, and ``None`` is ``"short-300"``, or
+    ``"dd-steps"`` for images with learned steps.
+
+    Raises:
+        ValueError: The name is unknown, or is one for graphs.
+    """
+    if isinstance(name, ImageProtocol):
+        return name
+    usual = SHORT if steps is None else DD_STEPS
+    found = usual if name is None else _PROTOCOLS.get(name)
+    if found is None:
+        raise ValueError(
+            f"unknown protocol {name!r} for images; {meant(str(name), _PROTOCOLS)}known: "
+            f"{', '.join(_PROTOCOLS)}"
+        )
+    return found
+
+
+def evaluate_images(
+    condensed: Condensed,
+    dataset: Any,
+    *,
+    model: Any,
+    protocol: Any,
+    seeds: int,
+    baselines: Sequence[str] | None,
+    root: str | Path | None,
+) -> Evaluation:
+    """:func:`gcond.evaluate` for images, one network after the other."""
+    chosen = get_image_protocol(protocol, condensed.steps)
+    model = "ConvNet" if model is None else model
+    named(model)
+    task = dataset if isinstance(dataset, ImageTask) else opened_images(condensed, dataset, root)
+    if baselines is None:
+        baselines = ("random", "centroid", "whole") if chosen.whole else ("random", "centroid")
+    seen = {name: get_method(name, "images") for name in baselines if name != "whole"}
+    judge = ImageJudge(task, chosen, seeds, model)
+    rows = [judge.row("condensed", condensed)]
+    counts = torch.bincount(condensed.y.long(), minlength=condensed.num_classes)
+    for name in baselines:
+        if name == "whole":
+            rows.append(judge.whole())
+            continue
+        outcome = seen[name].run(task, counts, seed=condensed.seed)
+        other = {**parts_of(outcome), "steps": condensed.steps}
+        rows.append(judge.row(name, replace(condensed, **other)))
+    return Evaluation(
+        dataset=condensed.source.name,
+        method=condensed.config["name"],
+        model=model_name(model),
+        protocol=chosen.name,
+        selected_step=condensed.history.selected_step,
+        rows=tuple(rows),
+        protocol_digest=chosen.digest,
+        seconds=condensed.seconds,
+        unit="images",
+        num_classes=condensed.num_classes,
+    )
+
+
+class ImageJudge:
+    """A protocol bound to a task.
+
+    Args:
+        task: The task.
+        protocol: How networks are trained.
+        seeds: Number of networks.
+        model: As in :func:`gcond.fit`.
+    """
+
+    def __init__(
+        self, task: ImageTask, protocol: ImageProtocol, seeds: int, model: ImageModel = "ConvNet"
+    ) -> None:
+        self.task, self.protocol, self.seeds, self.model = task, protocol, seeds, model
+
+    def row(self, name: str, condensed: Condensed) -> Row:
+        """Networks trained on condensed images."""
+        return self._row(name, lot_of(condensed), condensed.nbytes, condensed)
+
+    def whole(self) -> Row:
+        """Networks trained on all training images.
+
+        Raises:
+            ValueError: The protocol trains by learned steps.
+        """
+        return self._row("whole", self._real("train"), self.task.nbytes, None)
+
+    def _row(self, name: str, lot: Lot, nbytes: int, condensed: Condensed | None) -> Row:
+        began = time.perf_counter()
+        found: dict[Split, list[float]] = {"test": [], "val": []}
+        for seed in range(self.seeds):
+            module = _fitted(self.model, lot, self.protocol, self.task.name, seed, condensed)
+            for split, accuracies in found.items():
+                if len(self.task.index[split]):
+                    accuracies.append(accuracy(module, self._real(split)))
+        seconds = time.perf_counter() - began
+        test, val = tuple(found["test"]), tuple(found["val"])
+        return Row(name, test, val, len(lot.y), nbytes, seconds)
+
+    def _real(self, split: Split) -> Lot:
+        task = self.task
+        y = task.labels(split)
+        return Lot(task.numbers(split), y, task.num_classes, task.shape, task.images)
+
+
+def lot_of(condensed: Condensed) -> Lot:
+    """Condensed images as networks see them."""
+    scale, shape = condensed.source.preprocess, condensed.source.shape
+    assert isinstance(scale, PixelScale)
+    assert shape is not None
+    full = condensed.full()
+    return Lot(scale.normalised(full.x), full.y, condensed.num_classes, shape)
+
+
+def fit_images(
+    condensed: Condensed, model: Any, dataset: Any, protocol: Any, seed: int
+) -> nn.Module:
+    """:func:`gcond.fit` for images; there is no checkpoint to choose, so the data is not used."""
+    chosen = get_image_protocol(protocol, condensed.steps)
+    if dataset is not None:
+        opened_images(condensed, dataset, None)
+    model = "ConvNet" if model is None else model
+    named(model)
+    return _fitted(model, lot_of(condensed), chosen, condensed.source.name, seed, condensed)
+
+
+def _fitted(
+    model: ImageModel,
+    lot: Lot,
+    protocol: ImageProtocol,
+    dataset: str,
+    seed: int,
+    condensed: Condensed | None,
+) -> nn.Module:
+    training = protocol.training_on(dataset)
+    if training is not None:
+        module = fresh(model, lot.shape, lot.num_classes, seed)
+        return trained(module, lot, training, seed)
+    if condensed is None or condensed.steps is None:
+        raise ValueError(
+            f"protocol {protocol.name} trains by steps that were learned with the images, and "
+            "there are none; use another protocol, such as 'short-300'"
+        )
+    return stepped(_start(condensed, lot, seed), lot, condensed.steps)
+
+
+@torch.no_grad()
+def _start(condensed: Condensed, lot: Lot, seed: int) -> nn.Module:
+    """The network that the steps were learned for: its fixed parameters, or fresh ones."""
+    method: Any = condensed.method
+    like = torch.empty(0)
+    bound = NetworkModel(method.network, lot.shape, lot.num_classes, like)
+    # An epoch that no run reaches: a stream of fresh networks gives one that was not seen.
+    theta = method.stream.draw(bound, UNSEEN + seed, condensed.seed)
+    module: nn.Module = fresh(method.network, lot.shape, lot.num_classes, seed)
+    for held, value in zip(module.parameters(), theta, strict=True):
+        held.copy_(value)
+    return module
+
+
+def opened_images(condensed: Condensed, dataset: Any, root: str | Path | None) -> ImageTask:
+    """The task that images were condensed from, by default opened by the name it had; other data
+    is refused."""
+    source = condensed.source
+    assert isinstance(source.preprocess, PixelScale)
+    data = source.name if dataset is None else dataset
+    if dataset is None and not is_named(data):
+        raise ValueError(
+            f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
+            "give the images as dataset="
+        )
+    split = 0 if isinstance(dataset, ImageSet) else source.split
+    task = as_image_task(data, root=root, normalize=source.preprocess, split=split)
+    if task.fingerprint != source.fingerprint:
+        raise ValueError(
+            f"this set was condensed from other data ({source.name}, fingerprint "
+            f"{source.fingerprint[:8]}) than {task.name} ({task.fingerprint[:8]}); evaluate it on "
+            "the images, labels and split it came from"
+        )
+    return task
+
+
+def model_name(model: Any) -> str:
+    """What a table calls a network."""
+    if isinstance(model, str):
+        return model
+    if isinstance(model, nn.Module) or not hasattr(model, "features"):
+        return getattr(model, "__name__", type(model).__name__)
+    network: Network = model
+    usual = type(network)()
+    return type(network).__name__ if network == usual else repr(network)

@@ -127,7 +127,8 @@ def main() -> None:
         )
         for name in options.only:
             found[name] = [measured(name, folder, case) for case in cases[name]]
-    options.json.write_text(json.dumps({"machine": machine(), "found": found}, indent=1) + "\n")
+            content = {"machine": machine(), "found": found}
+            options.json.write_text(json.dumps(content, indent=1) + "\n")
     if set(found) == set(FULL):
         print(tables(found))
         picture(found, options.plot or options.json.with_suffix(".svg"))

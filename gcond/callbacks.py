@@ -82,6 +82,24 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+class PropagationBar:
+    """A bar on standard error for the propagation of a graph on disk."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __call__(self, share: float) -> None:
+        if self._bar is None:
+            form = "propagating {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+            self._bar = tqdm(
+                total=1.0, file=sys.stderr, leave=False, dynamic_ncols=True, bar_format=form
+            )
+        self._bar.update(share - self._bar.n)
+        if share >= 1:
+            self._bar.close()
+            self._bar = None
+
+
 class Checkpoint:
     """Writes the run to a file every 30 seconds, when its start is chosen, and when it ends.
 

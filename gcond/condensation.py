@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from gcond import budget, config
-from gcond.callbacks import Checkpoint, Estimate, ProgressBar, in_terminal
+from gcond.callbacks import Checkpoint, Estimate, ProgressBar, PropagationBar, in_terminal
 from gcond.condensed import Condensed, History, Source, parts_of, versions
 from gcond.condensed.checkpoint import read as read_checkpoint
 from gcond.condensed.container import beside
 from gcond.datasets import KINDS, Kind, Opening, kind_of
+from gcond.graph.task import NodeTask
 from gcond.matching import LostRankError, NonFiniteError
 from gcond.matching.distributed import join
 from gcond.methods import DEFAULT, get_method, list_methods
@@ -146,6 +147,8 @@ def condense(
     watching = [*observers, Estimate()]
     if in_terminal() if progress is None else progress:
         watching.append(ProgressBar())
+        if isinstance(task, NodeTask):
+            task = task.reporting(PropagationBar())
     begun = keeper = None
     if checkpoint is not None:
         path, key = Path(checkpoint), _key(task, kind, chosen, seed, counts)

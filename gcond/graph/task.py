@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gcond.graph.large.disk import OnDisk
+from gcond.graph.large.propagation import Report
 from gcond.graph.preprocess import Preprocess
 from gcond.graph.propagation import mix, normalise, propagate
 
@@ -104,6 +105,10 @@ class NodeTask:
         """Whether propagated features cost little beside what is done anyway; of a graph on disk
         that are those which are computed once and kept."""
         return self.disk is None or self.disk.affords(hops, alpha)
+
+    def reporting(self, report: Report) -> NodeTask:
+        """The task, telling how far the propagation of a graph on disk is, from 0 to 1."""
+        return self if self.disk is None else replace(self, x=replace(self.disk, report=report))
 
     def graph(self, split: Split) -> tuple[Any, Any, Indices]:
         """Normalised adjacency, features and rows of the graph that a split lives on.

@@ -115,3 +115,11 @@ def test_a_folder_is_a_dataset(pair):
     assert (pair[0].folder.with_name("graph.cache")).is_dir()
     with pytest.raises(ValueError, match="such as '4GB'"):
         gcond.condense(pair[0].folder, num_nodes=9, memory="much")
+
+
+def test_a_bar_shows_the_propagation(pair, capsys):
+    gcond.condense(pair[0], num_nodes=9, method="centroid", progress=True)
+    assert "propagating" in capsys.readouterr().err
+    told = []
+    as_task(pair[1]).reporting(told.append).features("train", 2)
+    assert not told

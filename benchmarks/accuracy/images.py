@@ -134,23 +134,29 @@ def main() -> None:
             results.append(measure(name, per_class, task, options))
             random = results[-1]["test"] if name == "random" else random
             print(line(results[-1], random or [0.0], task.name), flush=True)
-    whole = None
+            keep(results, options, time.time() - began)
     if options.whole:
         whole = ImageJudge(task, options.protocol, options.networks, options.model).whole()
         print(f"\nwhole: {whole.mean:.1f} ± {whole.std:.1f}")
-    if options.json:
-        about = {
-            "dataset": task.name,
-            "model": options.model,
-            "protocol": f"{options.protocol.name} ({options.protocol.digest})",
-            "set": options.set,
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-            "machine": platform.processor() or platform.machine(),
-            "seconds": round(time.time() - began),
-            "whole": None if whole is None else list(whole.accuracies),
-        }
-        options.json.write_text(json.dumps({"about": about, "rows": results}, indent=1) + "\n")
+        results.append({"row": "whole", "test": list(whole.accuracies), "seconds": whole.seconds})
+    keep(results, options, time.time() - began)
+
+
+def keep(results: list[dict[str, Any]], options: argparse.Namespace, seconds: float) -> None:
+    """Writes the figures there are, so that an interrupted run loses none."""
+    if options.json is None:
+        return
+    about = {
+        "dataset": options.dataset,
+        "model": options.model,
+        "protocol": f"{options.protocol.name} ({options.protocol.digest})",
+        "set": options.set,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "machine": platform.processor() or platform.machine(),
+        "seconds": round(seconds),
+    }
+    options.json.write_text(json.dumps({"about": about, "rows": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,6 @@ DM = replace(
     schedule=Schedule(epochs=300),
     signal=Embeddings(memory=Chunked(64)),
     distance=SquaredL2(),
-    pixels=Step(1.0, momentum=0.5),
 )
 DCC = replace(DC, name="dcc", init=SelectedImages(), grouping=WarmUp(epochs=5, outer_steps=3))
 MULTI_LEVEL = replace(

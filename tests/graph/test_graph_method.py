@@ -35,7 +35,7 @@ QUICK = replace(
 class Numbers:
     """A source whose inputs are the numbers of the rows that were asked for."""
 
-    def take(self, rows, dtype):
+    def take(self, rows, dtype, generator=None):
         return (rows.to(dtype)[:, None],), None
 
 

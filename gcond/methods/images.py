@@ -65,8 +65,7 @@ DD = replace(
     schedule=Schedule(epochs=200),
     signal=Unrolled(),
     distance=LossOf(),
-    pixels=Step(0.03, anneal=True),
-    rates=LearnedRates(),
+    rates=LearnedRates(lr=0.1, epochs=10, step=Step(0.03, anneal=True)),
 )
 
 RANDOM = ImageSelection("random", Random())

@@ -1,7 +1,8 @@
-"""Writes docs/results.md from the figures of real runs in benchmarks/results.
+"""Writes docs/results.md and docs/results-graph-sets.md from the figures of real runs in
+benchmarks/results.
 
-    python benchmarks/page.py           # writes the page
-    python benchmarks/page.py --check   # fails if the page is not what the figures say
+    python benchmarks/page.py           # writes the pages
+    python benchmarks/page.py --check   # fails if a page is not what the figures say
 
 ``nodes*.json`` are written by benchmarks/accuracy/nodes.py, ``generated.json`` by
 benchmarks/accuracy/generated.py, ``reproduce*.json`` by ``gcond reproduce --out`` and
@@ -18,8 +19,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+import page_sets
+
 HERE = Path(__file__).parent
-RESULTS, PAGE = HERE / "results", HERE.parent / "docs" / "results.md"
+RESULTS, DOCS = HERE / "results", HERE.parent / "docs"
 OURS = "training labels"
 PUBLISHED = {  # Tables of the papers, under their own protocols.
     ("cora", 35): ("79.8 ± 1.3", "82.5"),
@@ -210,13 +214,18 @@ def _spread(values: list[float]) -> str:
     return f"{statistics.fmean(values):.1f} ± {statistics.pstdev(values):.1f}"
 
 
+PAGES = {"results.md": page, "results-graph-sets.md": page_sets.page}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    if not parser.parse_args().check:
-        PAGE.write_text(page())
-    elif PAGE.read_text() != page():
-        sys.exit(f"{PAGE} is not what the figures say; run python benchmarks/page.py")
+    check = parser.parse_args().check
+    for name, made in PAGES.items():
+        if not check:
+            (DOCS / name).write_text(made())
+        elif (DOCS / name).read_text() != made():
+            sys.exit(f"docs/{name} is not what the figures say; run python benchmarks/page.py")
 
 
 if __name__ == "__main__":

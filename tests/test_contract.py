@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 import torch
 
+from gcond import testing
 from gcond.coreset import Herding
 from gcond.graph.initialise import Noise, Selected
 from gcond.graph.method import GraphMethod
@@ -140,7 +141,7 @@ def test_a_method_that_changes_the_callers_data_is_found_out(monkeypatch):
         EXAMPLE.append(example_graph(seed=seed))
         return EXAMPLE[-1]
 
-    monkeypatch.setattr("gcond.testing.example_graph", remembered)
+    monkeypatch.setitem(testing._EXAMPLES, "nodes", remembered)
     with pytest.raises(AssertionError, match="the caller's data was changed"):
         check_method(ChangesTheData("broken"))
 

@@ -279,7 +279,7 @@ COMMANDS = {
     "settings of an unknown method": (["methods", "gcon"], "did you mean 'gcond'"),
     "no recipe of that size": (
         ["condense", "cora", "--recipe", "paper", "--num-nodes", "71"],
-        "no recipe of 'gcond' for 'cora' with 71 nodes; there are: cora 35",
+        "no recipe of 'gcond' for 'cora' of size 71; there are: cora 35",
     ),
     "recipe of another dataset": (
         ["condense", "digits", "--recipe", "gcond/cora-70"],

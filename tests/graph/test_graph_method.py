@@ -35,6 +35,8 @@ QUICK = replace(
 class Numbers:
     """A source whose inputs are the numbers of the rows that were asked for."""
 
+    draws = False
+
     def take(self, rows, dtype, generator=None):
         return (rows.to(dtype)[:, None],), None
 

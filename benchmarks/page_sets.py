@@ -92,10 +92,10 @@ def _spread(values: list[float]) -> str:
 READING = """## How to read this
 
 The motifs are generated graphs whose nodes all look the same, so that only edges tell the classes
-apart: there a form without edges is left with chance and luck. On ogbg-molbace and ogbg-molbbbp at
-one graph per class learned features carry the gain over selected graphs, and learning the edges adds
-little or nothing to them: `doscond-x` and the edges of the start do as well or better. With ten
-graphs per class on ogbg-molbbbp, and on MUTAG and NCI1, random or selected graphs do as well as
-learned ones. Multi-step matching (`gcond`) takes several times as long as one-step matching and is
-worse.
+apart: there a form without edges is left with chance and luck. On ogbg-molbace and ogbg-molbbbp
+at one graph per class learned features carry the gain over selected graphs, and learning the edges
+adds little or nothing to them: `doscond-x` and the edges of the start do as well or better. With
+ten graphs per class on ogbg-molbbbp, and on MUTAG and NCI1, random or selected graphs do as well
+as learned ones. Multi-step matching (`gcond`) takes several times as long as one-step matching and
+is worse.
 """

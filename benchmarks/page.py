@@ -1,5 +1,5 @@
-"""Writes docs/results.md and docs/results-graph-sets.md from the figures of real runs in
-benchmarks/results.
+"""Writes docs/results.md, docs/results-graph-sets.md and docs/results-images.md from the figures
+of real runs in benchmarks/results.
 
     python benchmarks/page.py           # writes the pages
     python benchmarks/page.py --check   # fails if a page is not what the figures say
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+import page_images
 import page_sets
 
 HERE = Path(__file__).parent
@@ -214,7 +215,11 @@ def _spread(values: list[float]) -> str:
     return f"{statistics.fmean(values):.1f} ± {statistics.pstdev(values):.1f}"
 
 
-PAGES = {"results.md": page, "results-graph-sets.md": page_sets.page}
+PAGES = {
+    "results.md": page,
+    "results-graph-sets.md": page_sets.page,
+    "results-images.md": page_images.page,
+}
 
 
 def main() -> None:

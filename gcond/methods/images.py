@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from gcond.coreset import Centroid, Herding, KCenter, Random
 from gcond.image.augmentation import Siamese
-from gcond.image.initialise import NoiseImages, SelectedImages
+from gcond.image.initialise import NoiseImages
 from gcond.image.method import ImageMethod
 from gcond.image.networks import ConvNet
 from gcond.image.pixels import LearnedRates
@@ -32,14 +32,12 @@ DC = ImageMethod(
     "dc",
     Schedule(epochs=20, outer_steps=5, inner_steps=5),
     network=ConvNet(width=32),
-    init=NoiseImages(),
     advance=TRAINING,
     batch_size=64,
 )
 DSA = replace(
     DC,
     name="dsa",
-    init=SelectedImages(),
     augmentation=Siamese(),
     advance=replace(TRAINING, augmentation=Siamese(per_item=True)),
 )
@@ -50,7 +48,7 @@ DM = replace(
     signal=Embeddings(memory=Chunked(64)),
     distance=SquaredL2(),
 )
-DCC = replace(DC, name="dcc", init=SelectedImages(), grouping=WarmUp(epochs=5, outer_steps=3))
+DCC = replace(DC, name="dcc", grouping=WarmUp(epochs=5, outer_steps=3))
 MULTI_LEVEL = replace(
     DC,
     name="multi-level",
@@ -62,6 +60,7 @@ MULTI_LEVEL = replace(
 DD = replace(
     DC,
     name="dd",
+    init=NoiseImages(),
     schedule=Schedule(epochs=200),
     signal=Unrolled(),
     distance=LossOf(),

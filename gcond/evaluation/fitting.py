@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from gcond.condensed import Condensed
 from gcond.datasets import NodeData, as_task
 from gcond.evaluation import architectures
+from gcond.evaluation.opening import check_same
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.views import Graph, Real, View, kept, of_condensed
 from gcond.graph.large.memory import Memory
@@ -107,12 +108,7 @@ def source_of(
         split=0 if isinstance(dataset, NodeData) else source.split,
         memory=memory,
     )
-    if task.fingerprint != condensed.source.fingerprint:
-        raise ValueError(
-            f"this set was condensed from other data ({condensed.source.name}, fingerprint "
-            f"{condensed.source.fingerprint[:8]}) than {task.name} ({task.fingerprint[:8]}); "
-            "evaluate it on the graph, labels and split it came from"
-        )
+    check_same(condensed, task, "graph")
     return task
 
 

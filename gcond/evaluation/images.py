@@ -13,7 +13,7 @@ from torch import nn
 
 from gcond import config
 from gcond.condensed import Condensed, parts_of
-from gcond.datasets import ImageSet, as_image_task, is_named
+from gcond.datasets import ImageSet, as_image_task
 from gcond.evaluation.image_training import (
     ImageModel,
     ImageTraining,
@@ -24,6 +24,7 @@ from gcond.evaluation.image_training import (
     stepped,
     trained,
 )
+from gcond.evaluation.opening import check_same, given_or_named
 from gcond.evaluation.result import Evaluation, Row
 from gcond.image.augmentation import Siamese
 from gcond.image.networks import Network, NetworkModel
@@ -265,20 +266,10 @@ def opened_images(condensed: Condensed, dataset: Any, root: str | Path | None) -
     is refused."""
     source = condensed.source
     assert isinstance(source.preprocess, PixelScale)
-    data = source.name if dataset is None else dataset
-    if dataset is None and not is_named(data):
-        raise ValueError(
-            f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
-            "give the images as dataset="
-        )
+    data = given_or_named(condensed, dataset, "images")
     split = 0 if isinstance(dataset, ImageSet) else source.split
     task = as_image_task(data, root=root, normalize=source.preprocess, split=split)
-    if task.fingerprint != source.fingerprint:
-        raise ValueError(
-            f"this set was condensed from other data ({source.name}, fingerprint "
-            f"{source.fingerprint[:8]}) than {task.name} ({task.fingerprint[:8]}); evaluate it on "
-            "the images, labels and split it came from"
-        )
+    check_same(condensed, task, "images")
     return task
 
 

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from gcond.condensed import Condensed, parts_of
-from gcond.datasets import is_named
 from gcond.evaluation import large
 from gcond.evaluation.fitting import (
     Model,
@@ -24,6 +23,7 @@ from gcond.evaluation.fitting import (
     trained,
 )
 from gcond.evaluation.images import ImageProtocol, evaluate_images
+from gcond.evaluation.opening import given_or_named
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.result import Evaluation, Row
 from gcond.evaluation.sets import SetProtocol, evaluate_set
@@ -137,12 +137,7 @@ def opened(
     condensed: Condensed, dataset: Any, root: str | Path | None, memory: Memory = None
 ) -> NodeTask:
     """The task that a set was condensed from, by default opened by the name it had."""
-    data = condensed.source.name if dataset is None else dataset
-    if dataset is None and not is_named(data):
-        raise ValueError(
-            f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
-            "give the graph as dataset="
-        )
+    data = given_or_named(condensed, dataset, "graph")
     return source_of(condensed, data, root, memory)
 
 

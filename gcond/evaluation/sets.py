@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from gcond import config
 from gcond.condensed import Condensed, parts_of
-from gcond.datasets import GraphSet, as_set_task, is_named
+from gcond.datasets import GraphSet, as_set_task
 from gcond.evaluation import set_fitting
 from gcond.evaluation.ogb import official
+from gcond.evaluation.opening import check_same, given_or_named
 from gcond.evaluation.result import Evaluation, Row
 from gcond.graph.sets.encoding import Encoding
 from gcond.graph.sets.metrics import score_of
@@ -206,20 +207,10 @@ def opened_set(condensed: Condensed, dataset: Any, root: str | Path | None) -> S
     is refused."""
     source = condensed.source
     assert isinstance(source.preprocess, Encoding)
-    data = source.name if dataset is None else dataset
-    if dataset is None and not is_named(data):
-        raise ValueError(
-            f"the set was condensed from {data!r}, which is no dataset that can be opened by name; "
-            "give the graphs as dataset="
-        )
+    data = given_or_named(condensed, dataset, "graphs")
     split = 0 if isinstance(dataset, GraphSet) else source.split
     task = as_set_task(data, root=root, normalize=source.preprocess.kind, split=split)
-    if task.fingerprint != source.fingerprint:
-        raise ValueError(
-            f"this set was condensed from other data ({source.name}, fingerprint "
-            f"{source.fingerprint[:8]}) than {task.name} ({task.fingerprint[:8]}); evaluate it on "
-            "the graphs, labels and split it came from"
-        )
+    check_same(condensed, task, "graphs")
     return task
 
 

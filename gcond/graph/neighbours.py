@@ -159,11 +159,15 @@ def hop(adjacency: Adjacency, nodes: Array, fanout: int, generator: torch.Genera
     found, weights = adjacency.at(nodes[rows], ranks)
     kept = weights != 0
     rows, found, weights = rows[kept], found[kept].astype(np.int64), weights[kept]
-    fresh = np.setdiff1d(found, nodes)
-    reach = np.concatenate([nodes, fresh])
-    order = np.argsort(reach, kind="stable")
-    columns = order[np.searchsorted(reach[order], found)]
+    reach, columns = _grown(nodes, found)
     return Hop(reach, rows, columns, weights, (degree / np.maximum(taken, 1))[rows])
+
+
+def _grown(known: Array, found: Array) -> tuple[Array, Array]:
+    """Nodes with those that were found after them, none twice, and where each found one stands."""
+    every = np.concatenate([known, np.setdiff1d(found, known)])
+    order = np.argsort(every, kind="stable")
+    return every, order[np.searchsorted(every[order], found)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,10 +248,7 @@ class SampledSubgraph:
         for fanout in self.fanouts:
             found = hop(adjacency, reach[front], fanout, generator)
             sources = found.reach[found.columns]
-            fresh = np.setdiff1d(sources, reach)
-            grown = np.concatenate([reach, fresh])
-            order = np.argsort(grown, kind="stable")
-            columns = order[np.searchsorted(grown[order], sources)]
+            grown, columns = _grown(reach, sources)
             edges.append(np.stack([columns, front[found.rows], found.weights]))
             front, reach = np.arange(len(reach), len(grown)), grown
         every = np.unique(np.concatenate(edges, 1), axis=1)

@@ -22,22 +22,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 import page_images
 import page_sets
+from published import NODES as PUBLISHED
 
 HERE = Path(__file__).parent
 RESULTS, DOCS = HERE / "results", HERE.parent / "docs"
 OURS = "training labels"
-PUBLISHED = {  # Tables of the papers, under their own protocols.
-    ("cora", 35): ("79.8 ± 1.3", "82.5"),
-    ("cora", 70): ("80.1 ± 0.6", "83.6"),
-    ("cora", 140): ("79.3 ± 0.3", "82.8"),
-    ("citeseer", 30): ("70.5 ± 1.2", "73.3"),
-    ("citeseer", 60): ("70.6 ± 0.9", "74.3"),
-    ("citeseer", 120): ("69.8 ± 1.4", "73.4"),
-    ("pubmed", 15): ("76.5 ± 0.2", "77.7"),
-    ("pubmed", 30): ("77.1 ± 0.5", "78.4"),
-    ("pubmed", 60): ("77.9 ± 0.4", "78.2"),
-}
-
 ARCHITECTURES_PUBLISHED = {"citeseer": {"GCN": 70.5, "SGC": 70.3, "APPNP": 69.6, "ChebNet": 68.3}}
 
 

@@ -7,6 +7,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+from published import IMAGES as PUBLISHED
+
 RESULTS = Path(__file__).parent / "results"
 INTRODUCTION = """# Results on images
 
@@ -17,15 +19,6 @@ Test score in percent as mean ± std over condensation seeds x networks, the sho
 method, chosen on validation images of `digits-images`; test images are only reported. *Steps* are
 matching steps, *seconds* the median of a condensation on one thread of a shared machine. `dd` is
 judged by its own learned steps, and *over random* is over random images under those steps."""
-
-PUBLISHED = {
-    ("fashion-mnist", 1, "dc"): "70.5 ± 0.6",
-    ("fashion-mnist", 1, "dsa"): "70.6 ± 0.6",
-    ("mnist", 1, "dc"): "91.7 ± 0.5",
-    ("mnist", 1, "dsa"): "88.7 ± 0.6",
-}
-"""ConvNet-3 under the papers' full schedules and protocols, from "Dataset Condensation with
-Differentiable Siamese Augmentation" (https://arxiv.org/abs/2102.08259)."""
 
 
 def page() -> str:

@@ -14,6 +14,7 @@ import argparse
 import json
 import platform
 import statistics
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -27,23 +28,15 @@ from gcond.datasets import as_set_task
 from gcond.evaluation.sets import POOL_200, Judge
 from gcond.graph.sets.structure import Unlearned
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from published import SETS as PUBLISHED
+
 SIZES = {"mutag": (1, 10, 20)}
 ROWS = ("random", "herding", "k-center", "centroid", "start", "doscond-x", "fixed", "doscond")
 TEXTS = {
     "start": "doscond, step 0",
     "fixed": "doscond with the edges of its start",
     "centroid": "centroid (medoids)",
-}
-
-# Cells that could be verified, NCI1 at 50 per class, of "Condensing Graphs via One-Step Gradient
-# Matching" (https://arxiv.org/abs/2206.07746) under its own protocol.
-PUBLISHED = {
-    ("nci1", 50, "random"): "58.5 ± 1.7",
-    ("nci1", 50, "herding"): "58.9 ± 0.8",
-    ("nci1", 50, "k-center"): "56.6 ± 3.1",
-    ("nci1", 50, "doscond"): "60.1 ± 1.6",
-    ("nci1", 0, "whole"): "71.7 ± 0.2",
-    ("mutag", 0, "whole"): "88.6 ± 1.4",
 }
 
 

@@ -12,7 +12,7 @@ from torch.nn.functional import log_softmax
 from gcond.matching.batch import Batch, targets
 from gcond.matching.distance import Signature
 from gcond.matching.memory import Full, Memory
-from gcond.matching.model import Model, Theta
+from gcond.matching.model import Model, Theta, as_leaves
 
 Piece = tuple[int, Tensor, Tensor]
 """Number of a group, and rows and weights of some of its items."""
@@ -30,7 +30,7 @@ class ItemwiseGradient:
     memory: Memory = Full()  # noqa: RUF009 - frozen
 
     def measure(self, theta: Theta, batch: Batch) -> Signature:
-        leaves = _leaves(theta)
+        leaves = as_leaves(theta)
         total = _zeros(theta, batch)
         for k, rows, weight in pieces(batch, self.memory.items):
             with torch.enable_grad():
@@ -40,7 +40,7 @@ class ItemwiseGradient:
         return total
 
     def trace(self, theta: Theta, batch: Batch) -> tuple[Signature, Traced]:
-        total, leaves = _zeros(theta, batch), _leaves(theta)
+        total, leaves = _zeros(theta, batch), as_leaves(theta)
         held: list[Part] = []
         for piece in pieces(batch, self.memory.items):
             part = self._part(leaves, batch, piece, keep=not self.memory.again)
@@ -115,10 +115,6 @@ def pieces(batch: Batch, items: int | None) -> Iterator[Piece]:
 
 def _items(batch: Batch, rows: Tensor) -> tuple[Tensor, ...]:
     return tuple(t[rows] for t in batch.inputs)
-
-
-def _leaves(theta: Theta) -> Theta:
-    return tuple(t.detach().requires_grad_() for t in theta)
 
 
 def _zeros(theta: Theta, batch: Batch) -> Signature:

@@ -210,3 +210,8 @@ class _Call(nn.Module):
 def _unit(parameter: Tensor) -> int | None:
     """Linear maps and convolutions are stored ``[out, ...]`` by torch."""
     return None if parameter.dim() < 2 else -parameter.dim()
+
+
+def as_leaves(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The same numbers, cut off from where they came from, to be differentiated by."""
+    return tuple(t.detach().requires_grad_() for t in tensors)

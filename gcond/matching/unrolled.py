@@ -12,7 +12,7 @@ from torch.nn.functional import log_softmax
 from gcond.matching.batch import Batch, targets
 from gcond.matching.distance import Distance, Signature
 from gcond.matching.memory import Chunked, Memory
-from gcond.matching.model import Model, Theta, is_itemwise
+from gcond.matching.model import Model, Theta, as_leaves, is_itemwise
 from gcond.matching.signal import Pullback, Signal
 
 
@@ -63,7 +63,9 @@ class EndPoint:
         places = [divmod(t, len(order)) for t in range(rates.numel())]
         way = [theta]
         for e, s in places:
-            gradient = self._gradient(_leaves(way[-1]), _items(batch, order[s]), batch.y[order[s]])
+            gradient = self._gradient(
+                as_leaves(way[-1]), _items(batch, order[s]), batch.y[order[s]]
+            )
             rate = rates[e, s]
             way.append(tuple(p - rate * g.detach() for p, g in zip(way[-1], gradient, strict=True)))
 
@@ -71,7 +73,7 @@ class EndPoint:
             found = tuple(torch.zeros_like(t) for t in batch.inputs)
             v = tuple(c[0] for c in cotangent)
             for (e, s), before in zip(reversed(places), reversed(way[:-1]), strict=True):
-                leaves, items = _leaves(before), _leaves(_items(batch, order[s]))
+                leaves, items = as_leaves(before), as_leaves(_items(batch, order[s]))
                 gradient = self._gradient(leaves, items, batch.y[order[s]], keep=True)
                 found[-1][e, s] -= sum(
                     (g.detach() * c).sum() for g, c in zip(gradient, v, strict=True)
@@ -108,10 +110,6 @@ def _items(batch: Batch, rows: Tensor) -> tuple[Tensor, ...]:
     return tuple(t.detach()[rows] for t in batch.inputs[:-1])
 
 
-def _leaves(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(t.detach().requires_grad_() for t in tensors)
-
-
 @dataclass(frozen=True)
 class LossOf:
     r"""The model's mean cross-entropy on the real batch, :math:`L(\theta_T; T)`: a distance from
@@ -140,7 +138,7 @@ class _ModelLoss:
         units: Sequence[int | None],
         importance: Tensor,
     ) -> tuple[Tensor, Signature]:
-        theta, (*inputs, y) = _leaves(tuple(t[0] for t in synthetic)), real
+        theta, (*inputs, y) = as_leaves(tuple(t[0] for t in synthetic)), real
         total, cotangent = importance.new_zeros(()), [torch.zeros_like(t) for t in theta]
         size = self.memory.items or len(y)
         for rows in torch.split(torch.arange(len(y), device=y.device), size):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from gcond import config
-from gcond.condensed import file, foreign
+from gcond.condensed import file, foreign, precision
+from gcond.condensed.parts import edges_of
 from gcond.condensed.provenance import History, Source, versions
 from gcond.datasets import as_task
 from gcond.graph.sets.encoding import Encoding
-from gcond.graph.sets.outcome import SetOutcome
 from gcond.graph.sets.packed import Packed
-from gcond.image.outcome import ImageOutcome, Steps
+from gcond.image.outcome import Steps
 from gcond.image.task import PixelScale
 from gcond.methods import TYPES, Items
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch.utils.data import TensorDataset
     from torch_geometric.data import Data
 
-    from gcond.graph.outcome import Method, Outcome
+    from gcond.graph.outcome import Method
     from gcond.graph.preprocess import Normalisation
     from gcond.graph.sets.outcome import SetMethod
     from gcond.graph.task import Setting
@@ -246,34 +246,11 @@ class Condensed:
         Raises:
             ValueError: The threshold is negative, or half precision cannot hold the features.
         """
-        if not threshold >= 0:
-            raise ValueError(f"threshold must not be negative, got {threshold}")
-        dtype = torch.float16 if half else torch.float32
-        kept = self.edge_weight >= threshold
-        weight = self.edge_weight[kept].to(dtype)
-        x = self.x.to(dtype) if self.x.is_floating_point() else _narrow(self.x)
-        if not bool(torch.isfinite(x).all() and torch.isfinite(weight).all()):
-            raise ValueError(
-                f"half precision ends at {torch.finfo(dtype).max:g}, the features or edge weights "
-                "go beyond; use half=False, or standardise the features (normalize='standard')"
-            )
-        numbers = torch.int16 if self.num_nodes < 2**15 else torch.int32
-        edges = self.edge_index[:, kept].to(numbers)
-        y = self.y if self.y.is_floating_point() else self.y.to(torch.int16)
-        soft = None if self.soft is None else self.soft.to(dtype)
-        return replace(self, x=x, edge_weight=weight, edge_index=edges, y=y, soft=soft)
+        return precision.narrowed(self, threshold, half)
 
     def full(self) -> Condensed:
         """The same set in single precision, as models take it."""
-        if self.x.dtype in (torch.float32, torch.long) and self.edge_index.dtype == torch.long:
-            return self
-        x = self.x.float() if self.x.is_floating_point() else self.x.long()
-        y = self.y if self.y.is_floating_point() else self.y.long()
-        weight, edges = self.edge_weight.float(), self.edge_index.long()
-        soft = None if self.soft is None else self.soft.float()
-        if soft is not None:
-            soft = soft / soft.sum(1, keepdim=True)
-        return replace(self, x=x, edge_weight=weight, edge_index=edges, y=y, soft=soft)
+        return precision.widened(self)
 
     @property
     def method(self) -> Any:
@@ -388,49 +365,3 @@ class Condensed:
         """
         source = Path(path)
         return Condensed(**file.read(source), seconds=file.seconds_of(source))
-
-
-def _narrow(codes: Tensor) -> Tensor:
-    """Whole numbers in as few bits as hold them."""
-    small = not codes.numel() or int(codes.abs().max()) < 2**15
-    return codes.to(torch.int16) if small else codes
-
-
-def parts_of(outcome: Outcome | SetOutcome | ImageOutcome) -> dict[str, Any]:
-    """What a method answered, as fields of a :class:`Condensed`."""
-    if isinstance(outcome, ImageOutcome):
-        edge_index, edge_weight = edges_of(None, outcome.pixels)
-        return {
-            "x": outcome.pixels,
-            "edge_index": edge_index,
-            "edge_weight": edge_weight,
-            "y": outcome.y,
-            "steps": outcome.steps,
-        }
-    if isinstance(outcome, SetOutcome):
-        graphs = outcome.graphs
-        return {
-            "x": graphs.x,
-            "edge_index": graphs.edge_index,
-            "edge_weight": graphs.edge_weight,
-            "y": outcome.y,
-            "ptr": graphs.ptr,
-            "encoded": outcome.encoded,
-        }
-    edge_index, edge_weight = edges_of(outcome.adj, outcome.x)
-    return {
-        "x": outcome.x,
-        "edge_index": edge_index,
-        "edge_weight": edge_weight,
-        "y": outcome.y,
-        "soft": outcome.soft,
-    }
-
-
-def edges_of(adj: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Dense weights as ``edge_index`` and ``edge_weight``, zero and denormal entries left out."""
-    if adj is None:
-        empty = torch.empty(2, 0, dtype=torch.long)
-        return empty, like.new_empty(0)
-    edge_index = (adj > torch.finfo(adj.dtype).tiny).nonzero().T.contiguous()
-    return edge_index, adj[edge_index[0], edge_index[1]]

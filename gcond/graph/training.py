@@ -44,6 +44,9 @@ class Training:
 
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 
+AT_ONCE = 2**20
+"""Random numbers of the dropout masks that are drawn at a time."""
+
 
 def initial(in_channels: int, out_channels: int, hidden: int, seeds: Sequence[int]) -> Weights:
     """Stacked parameters of PyG's ``GCN``, one per seed, drawn as PyG draws them:
@@ -72,19 +75,18 @@ def _in_order(module: torch.nn.Module) -> list[Tensor]:
 
 def logits(view: Receptive, weights: Weights, mask: Tensor | None = None) -> Tensor:
     """Predictions of all models at once, ``[R, m, C]``; ``mask`` is the dropout mask
-    ``[R, r, h]``, already divided by the probability of keeping a unit."""
+    ``[r, R, h]``, already divided by the probability of keeping a unit."""
     return _forward(view, weights, mask)[0]
 
 
 def _forward(view: Receptive, weights: Weights, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Predictions and hidden units ``[R, r, h]``, those after dropout."""
+    """Predictions and hidden units ``[r, R, h]``, those after dropout."""
     w1, b1, w2, b2 = weights
-    d, r, h = w1.shape
-    hidden = (view.inner @ w1.reshape(d, r * h)).view(-1, r, h).transpose(0, 1)
-    hidden = torch.relu(hidden + b1[:, None])
+    hidden = (view.inner @ w1.flatten(1)).view(-1, *b1.shape)
+    hidden = hidden.add_(b1).relu_()
     if mask is not None:
         hidden = hidden * mask
-    return _across(view.outer, hidden @ w2) + b2[:, None], hidden
+    return _across(view.outer, hidden.transpose(0, 1) @ w2) + b2[:, None], hidden
 
 
 def gradients(
@@ -107,19 +109,21 @@ def gradients(
         importance: Weights of the rows ``[m]``, instead of equal ones that sum to one.
     """
     w1, _, w2, _ = weights
-    d, r, h = w1.shape
     out, hidden = _forward(view, weights, mask)
-    delta = out.softmax(-1) - y
-    delta = delta / len(y) if importance is None else delta * importance[:, None]
+    delta = out.softmax(-1).sub_(y)
+    delta = delta.div_(len(y)) if importance is None else delta.mul_(importance[:, None])
     back = _across(view.outer_t, delta)
-    inner = (back @ w2.mT) * (hidden > 0)
+    # Laid out as the hidden units are, so that no pass over them has to stride.
+    inner = torch.empty_like(hidden)
+    for r, model in enumerate(w2):
+        torch.mm(back[r], model.T, out=inner[:, r])
+    inner.mul_(hidden.sign())
     if mask is not None:
-        inner = inner * mask
-    flat = inner.transpose(0, 1).reshape(-1, r * h)
+        inner.mul_(mask)
     return (
-        (view.inner_t @ flat).view(d, r, h),
-        inner.sum(1),
-        hidden.mT @ back,
+        (view.inner_t @ inner.flatten(1)).view_as(w1),
+        inner.sum(0),
+        hidden.permute(1, 2, 0) @ back,
         delta.sum(1),
     )
 
@@ -247,17 +251,23 @@ class _Decay:
 
 
 class _Masks:
-    """Dropout masks, each model's from a generator of its own."""
+    """Dropout masks ``[rows, R, h]``, each model's from a generator of its own."""
 
     def __init__(self, seeds: Sequence[int], p: Sequence[float], rows: int, hidden: int) -> None:
         self.any, self.shape = any(p), (rows, hidden)
-        self.p = torch.tensor(p).view(-1, 1, 1)
+        self.p = torch.tensor(p).view(-1, 1)
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self.ahead: list[Tensor] = []
 
     def draw(self, dtype: torch.dtype) -> Tensor | None:
         if not self.any:
             return None
-        masks = torch.empty(len(self.generators), *self.shape)
-        for mask, generator in zip(masks, self.generators, strict=True):
-            mask.uniform_(generator=generator)
-        return (masks >= self.p).to(dtype) / (1 - self.p).to(dtype)
+        if not self.ahead:
+            # Several epochs at a time: a draw costs more than its numbers.
+            times = max(1, AT_ONCE // (len(self.generators) * self.shape[0] * self.shape[1]))
+            drawn = [torch.empty(times, *self.shape) for _ in self.generators]
+            for each, generator in zip(drawn, self.generators, strict=True):
+                each.uniform_(generator=generator)
+            kept = torch.stack(drawn, 2) >= self.p
+            self.ahead = list(kept.to(dtype).div_((1 - self.p).to(dtype)))[::-1]
+        return self.ahead.pop()

@@ -84,7 +84,7 @@ def test_logits_and_gradients_equal_those_of_pyg():
 def test_gradients_with_dropout_and_soft_labels_equal_those_of_autograd(layout):
     view = in_float64(float64_task(), "train")
     y = normal(len(view.y), 3, seed=2).softmax(-1)
-    mask = 2 * (normal(3, len(view.inner), 8, seed=3) > 0).double()
+    mask = 2 * (normal(len(view.inner), 3, 8, seed=3) > 0).double()
     weights = tuple(w.double().requires_grad_() for w in initial(16, 3, 8, SEEDS))
     loss = -(y * logits(view, weights, mask).log_softmax(-1)).sum(-1).mean(1)
     expected = torch.autograd.grad(loss.sum(), weights)
@@ -109,7 +109,7 @@ def test_the_views_of_a_split_give_pyg_logits_from_sparse_and_dense_matrices(mon
 def test_a_dropout_mask_is_applied_to_hidden_units():
     view = in_float64(float64_task(), "train")
     weights = tuple(w.double() for w in initial(16, 3, 8, [0]))
-    mask = torch.zeros(1, len(view.inner), 8, dtype=torch.float64)
+    mask = torch.zeros(len(view.inner), 1, 8, dtype=torch.float64)
     assert_close(logits(view, weights, mask), weights[3].expand(1, len(view.y), 3), 1e-12)
     assert_close(logits(view, weights, mask + 1), logits(view, weights), 1e-12)
 

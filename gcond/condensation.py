@@ -18,6 +18,7 @@ from gcond.condensed.container import beside
 from gcond.datasets import KINDS, Kind, Opening, kind_of
 from gcond.graph.task import NodeTask
 from gcond.matching import LostRankError, NonFiniteError
+from gcond.matching.device import Device, device_of
 from gcond.matching.distributed import join
 from gcond.methods import DEFAULT, get_method, list_methods
 
@@ -50,6 +51,7 @@ def condense(
     split: int = 0,
     root: str | Path | None = None,
     memory: Memory = None,
+    device: Device = None,
     progress: bool | None = None,
     observers: Sequence[Observer] = (),
     checkpoint: str | Path | None = None,
@@ -100,6 +102,10 @@ def condense(
         root: Folder of the datasets, for names; then ``$GCOND_ROOT``, then PyG's home.
         memory: Most memory of the process while it propagates a graph that is kept on disk:
             bytes, or a text such as ``"4GB"``; by default half of the machine's.
+        device: Where matching and validation take place: ``"cpu"`` (the default), ``"cuda"``,
+            ``"cuda:1"``, or ``"auto"`` for CUDA where there is some. Random numbers are drawn on
+            the CPU, so that a seed means the same run everywhere; sums round differently from
+            device to device. The result is on the CPU, and a checkpoint continues anywhere.
         progress: Show a progress bar; by default in a terminal.
         observers: Called at the start and after every epoch of a learned method.
         checkpoint: A file that an interrupted run can be continued from. It is written when the
@@ -113,8 +119,8 @@ def condense(
 
     Raises:
         TypeError: The dataset is of an unknown kind.
-        ValueError: The dataset, the size, the method or the checkpoint cannot be used; nothing
-            was done yet.
+        ValueError: The dataset, the size, the method, the device or the checkpoint cannot be
+            used; nothing was done yet.
         FileNotFoundError: A dataset's files, or the folder of the checkpoint, are not there.
         NonFiniteError: The objective became infinite or undefined. ``error.kept`` is the last
             good state as a :class:`Condensed`; with a checkpoint it is saved beside it as
@@ -128,10 +134,11 @@ def condense(
         >>> small.num_nodes
         18
     """
+    where = device_of(device)
     team, kind = join(), kind_of(dataset)
     chosen = _method(method, kind)
     _check(seed, checkpoint, resume, new=team.leads and not resume)
-    task = kind.open(dataset, Opening(root, setting, normalize, split, memory))
+    task = kind.open(dataset, Opening(root, setting, normalize, split, memory, where))
     sizes = {"num_nodes": num_nodes, "num_graphs": num_graphs, "num_images": num_images}
     size = _size(task, kind, sizes, per_class)
     total = budget.size_of(
@@ -155,13 +162,14 @@ def condense(
         begun, keeper = _begun(path, key, resume), Checkpoint(path, key)
         watching.append(keeper)
     log.info(
-        "%s: %d -> %d %s (%s), %s, cpu",
+        "%s: %d -> %d %s (%s), %s, %s",
         task.name,
         task.num_items,
         total,
         kind.items,
         _per_class(counts),
         chosen.describe(),
+        where,
     )
     began = time.perf_counter()
 

@@ -21,6 +21,7 @@ def evaluate(
     seeds: int = 5,
     root: Path | None = None,
     memory: str | None = None,
+    device: str | None = None,
     style: Style = "markdown",
     json: bool = False,
 ) -> None:
@@ -36,6 +37,7 @@ def evaluate(
         seeds: Number of models.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
         memory: Most memory where the graph is on disk, for example 4GB.
+        device: Where models are trained: cpu, cuda, cuda:1, or auto for CUDA where there is some.
         style: Form of the table.
         json: Print all figures as JSON instead of a table.
     """
@@ -43,7 +45,14 @@ def evaluate(
 
     small = gcond.Condensed.load(file)
     found = gcond.evaluate(
-        small, dataset, model=model, protocol=protocol, seeds=seeds, root=root, memory=memory
+        small,
+        dataset,
+        model=model,
+        protocol=protocol,
+        seeds=seeds,
+        root=root,
+        memory=memory,
+        device=device,
     )
     say(found.to_json() if json else found.table(style))
 
@@ -58,6 +67,7 @@ def compare(
     whole: bool = False,
     by_ratio: bool = False,
     jobs: int = 1,
+    device: str | None = None,
     plot: Path | None = None,
     root: Path | None = None,
     style: Style = "markdown",
@@ -74,6 +84,7 @@ def compare(
         whole: Add a row for the whole dataset.
         by_ratio: Print accuracy against the size instead, a column for each.
         jobs: Processes to share the work between.
+        device: Where models are trained, as for `gcond evaluate`.
         plot: Picture of the table to write: .png, .pdf or .svg.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
         style: Form of the table.
@@ -96,6 +107,7 @@ def compare(
         root=root,
         jobs=jobs,
         names=_told_apart(files, sets),
+        device=device,
     )
     if plot is not None:
         plots.save(plots.matrix(found), plot)
@@ -120,6 +132,7 @@ def fit(
     dataset: str | None = None,
     protocol: str | None = None,
     seed: int = 0,
+    device: str | None = None,
     root: Path | None = None,
 ) -> None:
     """Train one model on a condensed set and write its parameters.
@@ -132,6 +145,7 @@ def fit(
             is kept where none is given.
         protocol: How the model is trained.
         seed: Seeds initialisation and dropout.
+        device: Where the model is trained, as for `gcond evaluate`.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
     """
     import gcond
@@ -139,10 +153,10 @@ def fit(
     writable(out, "--out")
     small = gcond.Condensed.load(file)
     real = None if dataset is None else gcond.load_dataset(dataset, root)
-    module = gcond.fit(small, model, real, protocol=protocol, seed=seed)
+    module = gcond.fit(small, model, real, protocol=protocol, seed=seed, device=device)
     from safetensors.torch import save_file
 
-    tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in module.state_dict().items()}
     save_file(tensors, out, {"model": repr(module)})
     say(f"{module}\nwritten to {out}")
 
@@ -157,6 +171,7 @@ def search(
     whole: bool = True,
     top: int = 10,
     dataset: str | None = None,
+    device: str | None = None,
     root: Path | None = None,
     style: Style = "markdown",
     json: bool = False,
@@ -173,6 +188,7 @@ def search(
             time of both.
         top: Configurations to print.
         dataset: The dataset it was condensed from, if it has another name here.
+        device: Where models are trained, as for `gcond evaluate`.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
         style: Form of the table.
         json: Print all figures as JSON instead of a table.
@@ -188,5 +204,6 @@ def search(
         epochs=epochs,
         whole=whole,
         root=root,
+        device=device,
     )
     say(found.to_json() if json else found.table(style, top))

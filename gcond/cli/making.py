@@ -31,6 +31,7 @@ def condense(
     split: int = 0,
     root: Path | None = None,
     memory: str | None = None,
+    device: str | None = None,
     out: Path | None = None,
     resume: bool = False,
     compact: bool = False,
@@ -65,6 +66,7 @@ def condense(
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
         memory: Most memory while a graph on disk is propagated, for example 4GB; by default half
             of the machine's.
+        device: cpu, cuda, cuda:1, or auto for CUDA where there is some; cpu by default.
         out: File to write, for example cora.safetensors; while the run lasts it can be
             continued from cora.checkpoint.safetensors beside it.
         resume: Continue the run that was interrupted.
@@ -110,6 +112,7 @@ def condense(
             split=split,
             root=root,
             memory=memory,
+            device=device,
             checkpoint=checkpoint,
             resume=resume,
         )
@@ -129,7 +132,7 @@ def condense(
     if evaluate:
         # A graph that has no name is found where it was given.
         known = None if small.source.name in gcond.list_datasets() else dataset
-        found = gcond.evaluate(small, known, seeds=seeds, root=root, memory=memory)
+        found = gcond.evaluate(small, known, seeds=seeds, root=root, memory=memory, device=device)
     if json:
         from dataclasses import asdict
 

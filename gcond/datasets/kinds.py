@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
+
+import torch
 
 from gcond.datasets.convert import as_task
 from gcond.datasets.convert_images import as_image_task, holds_images
@@ -14,7 +16,8 @@ from gcond.graph.large.memory import Memory
 from gcond.graph.preprocess import Normalisation
 from gcond.graph.sets.task import SetTask
 from gcond.graph.task import NodeTask, Setting
-from gcond.image.task import ImageTask
+from gcond.image.task import ImageTask, only_cpu
+from gcond.matching.device import CPU
 from gcond.methods import Items
 
 AnyTask = NodeTask | SetTask | ImageTask
@@ -30,6 +33,7 @@ class Opening:
         normalize: Preprocessing.
         split: Number of the split.
         memory: Most memory while a graph that is kept on disk is propagated.
+        device: Where what is done with it takes place.
     """
 
     root: str | Path | None = None
@@ -37,6 +41,7 @@ class Opening:
     normalize: str = "auto"
     split: int = 0
     memory: Memory = None
+    device: torch.device = CPU
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Kind:
 
 def _nodes(dataset: Any, how: Opening) -> NodeTask:
     kind = cast("Normalisation", how.normalize)
-    return as_task(
+    task = as_task(
         dataset,
         root=how.root,
         setting=how.setting,
@@ -73,14 +78,18 @@ def _nodes(dataset: Any, how: Opening) -> NodeTask:
         split=how.split,
         memory=how.memory,
     )
+    return replace(task, device=how.device)
 
 
 def _graphs(dataset: Any, how: Opening) -> SetTask:
-    return as_set_task(dataset, root=how.root, normalize=how.normalize, split=how.split)
+    task = as_set_task(dataset, root=how.root, normalize=how.normalize, split=how.split)
+    return replace(task, device=how.device)
 
 
 def _images(dataset: Any, how: Opening) -> ImageTask:
-    return as_image_task(dataset, root=how.root, normalize=how.normalize, split=how.split)
+    only_cpu(how.device)
+    task = as_image_task(dataset, root=how.root, normalize=how.normalize, split=how.split)
+    return replace(task, device=how.device)
 
 
 NODES = Kind(

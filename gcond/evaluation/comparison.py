@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gcond.condensed import Condensed
 from gcond.evaluation import image_training, images
 from gcond.evaluation.architectures import ARCHITECTURES
@@ -22,6 +24,7 @@ from gcond.evaluation.tables import Style, counted, tabulate
 from gcond.evaluation.tables import size as readable
 from gcond.evaluation.views import Real
 from gcond.image.networks import NETWORKS, Network
+from gcond.matching.device import Device, device_of
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ def compare(
     root: str | Path | None = None,
     jobs: int = 1,
     names: Sequence[str] | None = None,
+    device: Device = None,
 ) -> Comparison:
     """Judges one or more condensed sets with several architectures under one protocol.
 
@@ -150,8 +154,8 @@ def compare(
         root: Folder of the datasets, for names.
         jobs: Processes to share the work between, each on one thread; small models gain little
             from more threads. Sums differ in their last digits from those of ``jobs=1``.
-
         names: What to call the methods of the sets, where their names do not tell them apart.
+        device: Where models are trained, as for :func:`gcond.fit`.
 
     Raises:
         ValueError: There is nothing to compare, or as :func:`gcond.evaluate` says.
@@ -174,14 +178,24 @@ def compare(
     judging = _JUDGING["images" if kinds == ["images"] else "nodes"]
     chosen = judging.protocol(protocol, sets[0])
     found_models = [judging.named(model) for model in (models or judging.models)]
+    where = device_of(device)
     # All names are looked up, and all data opened, before anything is trained.
     reals: dict[str, Any] = {}
     for small in sets:
-        reals.setdefault(small.source.fingerprint, judging.open(small, dataset, root))
+        reals.setdefault(small.source.fingerprint, judging.open(small, dataset, root, where))
     beside = [() if i else tuple(baselines) for i in range(len(sets))]
     cells = _run(
         [
-            partial(evaluate, small, real, model=m, protocol=chosen, seeds=seeds, baselines=names)
+            partial(
+                evaluate,
+                small,
+                real,
+                model=m,
+                protocol=chosen,
+                seeds=seeds,
+                baselines=names,
+                device=device,
+            )
             for small, names in zip(sets, beside, strict=True)
             for real in [reals[small.source.fingerprint]]
             for m in found_models
@@ -222,7 +236,7 @@ class _Judging:
     named: Callable[[Any], Any]
     called: Callable[[Any], str]
     protocol: Callable[[Any, Condensed], Any]
-    open: Callable[[Condensed, Any, str | Path | None], Any]
+    open: Callable[[Condensed, Any, str | Path | None, torch.device], Any]
 
 
 def _network(model: Any) -> Any:
@@ -237,7 +251,7 @@ _JUDGING = {
         named,
         name_of,
         lambda protocol, small: get_protocol(protocol or "gcn-600"),
-        lambda small, dataset, root: Real(opened(small, dataset, root)),
+        lambda small, dataset, root, where: Real(opened(small, dataset, root, device=where)),
     ),
     "images": _Judging(
         tuple(NETWORKS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ from gcond.evaluation.views import Graph, Real, View, kept, of_condensed
 from gcond.graph.large.memory import Memory
 from gcond.graph.task import NodeTask
 from gcond.image.networks import Network
+from gcond.matching.device import CPU, Device, device_of
+from gcond.matching.randomness import seeded
 
 Factory = Callable[[int, int], nn.Module]
 Model = str | nn.Module | Factory
@@ -32,6 +35,7 @@ def fit(
     *,
     protocol: Any = None,
     seed: int = 0,
+    device: Device = None,
 ) -> nn.Module:
     """Trains a model on a condensed graph and returns it.
 
@@ -56,6 +60,8 @@ def fit(
             ``"pool-200"`` for sets of graphs, whose models are called as
             ``model(x, edge_index, edge_weight=, batch=)``.
         seed: Seeds initialisation and dropout; the caller's random state is not touched.
+        device: Where the model is trained, as for :func:`gcond.condense`, and where it stays.
+            Models begin at the same parameters everywhere; dropout is drawn on the device.
 
     Returns:
         The trained module in evaluation mode; its outputs are in the order of
@@ -70,28 +76,33 @@ def fit(
         >>> gcond.fit(small, "GCN")
         GCN(64, 10, num_layers=2)
     """
+    where = device_of(device)
     if condensed.kind != "nodes":
         from gcond.evaluation.images import fit_images
         from gcond.evaluation.sets import fit_set
 
         others = {"graphs": fit_set, "images": fit_images}
-        return others[condensed.kind](condensed, model, dataset, protocol, seed)
+        return others[condensed.kind](condensed, model, dataset, protocol, seed, where)
     chosen = get_protocol(protocol or "gcn-600")
     found: Model = named("GCN" if model is None else model)
-    task = None if dataset is None else source_of(condensed, dataset)
+    task = None if dataset is None else source_of(condensed, dataset, device=where)
     val = None if task is None else Real(task).view("val")
-    view = of_condensed(kept(condensed, chosen.min_edge_weight))
+    view = of_condensed(kept(condensed, chosen.min_edge_weight)).to(where)
     module = trained(found, condensed.num_classes, view, val, chosen, seed)
     if not isinstance(found, str):
         return module
     with torch.random.fork_rng(devices=[]):
         usual = build(found, view.graph.x.shape[1], condensed.num_classes, chosen)
     usual.load_state_dict(module.state_dict())
-    return usual.eval()
+    return usual.to(where).eval()
 
 
 def source_of(
-    condensed: Condensed, dataset: Any, root: Any = None, memory: Memory = None
+    condensed: Condensed,
+    dataset: Any,
+    root: Any = None,
+    memory: Memory = None,
+    device: torch.device = CPU,
 ) -> NodeTask:
     """The task that a set was condensed from; other data is refused."""
     source = condensed.source
@@ -109,7 +120,7 @@ def source_of(
         memory=memory,
     )
     check_same(condensed, task, "graph")
-    return task
+    return replace(task, device=device)
 
 
 def named(model: Any) -> Any:
@@ -157,9 +168,10 @@ def trained(
 ) -> nn.Module:
     """A model trained on a view, at its best epoch on the validation view if there is one, else
     at the last one. Named architectures leave the normalisation to :func:`inputs`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    where = view.y.device
+    with seeded(seed, where):
         module = build(model, view.graph.x.shape[1], num_classes, protocol, normalize=False)
+        module = module.to(where)
         shown = inputs(model, module, view.graph, protocol)
         best, state, hyper = -1.0, None, protocol.training_of(model)
         lr, optimizer = hyper.lr, _adam(module, hyper.lr, hyper.weight_decay)

@@ -29,7 +29,8 @@ from gcond.evaluation.result import Evaluation, Row
 from gcond.image.augmentation import Siamese
 from gcond.image.networks import Network, NetworkModel
 from gcond.image.outcome import Steps
-from gcond.image.task import ImageTask, PixelScale, Split
+from gcond.image.task import ImageTask, PixelScale, Split, only_cpu
+from gcond.matching.device import CPU
 from gcond.methods import get_method
 from gcond.spelling import meant
 
@@ -128,12 +129,18 @@ def evaluate_images(
     seeds: int,
     baselines: Sequence[str] | None,
     root: str | Path | None,
+    device: torch.device = CPU,
 ) -> Evaluation:
     """:func:`gcond.evaluate` for images, one network after the other."""
+    only_cpu(device)
     chosen = get_image_protocol(protocol, condensed.steps)
     model = "ConvNet" if model is None else model
     named(model)
-    task = dataset if isinstance(dataset, ImageTask) else opened_images(condensed, dataset, root)
+    task = (
+        dataset
+        if isinstance(dataset, ImageTask)
+        else opened_images(condensed, dataset, root, device)
+    )
     if baselines is None:
         baselines = ("random", "centroid", "whole") if chosen.whole else ("random", "centroid")
     seen = {name: get_method(name, "images") for name in baselines if name != "whole"}
@@ -216,9 +223,15 @@ def lot_of(condensed: Condensed) -> Lot:
 
 
 def fit_images(
-    condensed: Condensed, model: Any, dataset: Any, protocol: Any, seed: int
+    condensed: Condensed,
+    model: Any,
+    dataset: Any,
+    protocol: Any,
+    seed: int,
+    device: torch.device = CPU,
 ) -> nn.Module:
     """:func:`gcond.fit` for images; there is no checkpoint to choose, so the data is not used."""
+    only_cpu(device)
     chosen = get_image_protocol(protocol, condensed.steps)
     if dataset is not None:
         opened_images(condensed, dataset, None)
@@ -261,7 +274,9 @@ def _start(condensed: Condensed, lot: Lot, seed: int) -> nn.Module:
     return module
 
 
-def opened_images(condensed: Condensed, dataset: Any, root: str | Path | None) -> ImageTask:
+def opened_images(
+    condensed: Condensed, dataset: Any, root: str | Path | None, device: torch.device = CPU
+) -> ImageTask:
     """The task that images were condensed from, by default opened by the name it had; other data
     is refused."""
     source = condensed.source
@@ -270,7 +285,7 @@ def opened_images(condensed: Condensed, dataset: Any, root: str | Path | None) -
     split = 0 if isinstance(dataset, ImageSet) else source.split
     task = as_image_task(data, root=root, normalize=source.preprocess, split=split)
     check_same(condensed, task, "images")
-    return task
+    return replace(task, device=device)
 
 
 def model_name(model: Any) -> str:

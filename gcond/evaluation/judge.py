@@ -34,6 +34,7 @@ from gcond.graph.receptive import Receptive
 from gcond.graph.task import NodeTask, Split
 from gcond.graph.training import score, train
 from gcond.image.networks import Network
+from gcond.matching.device import CPU, Device, device_of
 from gcond.matching.distributed import current, join
 from gcond.methods import get_method
 
@@ -55,6 +56,7 @@ def evaluate(
     baselines: Sequence[str] | None = None,
     root: str | Path | None = None,
     memory: Memory = None,
+    device: Device = None,
 ) -> Evaluation:
     """Trains fresh models on a condensed set and tests them on the real one.
 
@@ -79,6 +81,7 @@ def evaluate(
             ``"centroid"`` and ``"whole"``, the last one where the protocol is short.
         root: Folder of the datasets, for names.
         memory: As for :func:`gcond.condense`.
+        device: Where models are trained and tested, as for :func:`gcond.fit`.
 
     Raises:
         ValueError: The dataset is not the one that was condensed, or a name is unknown.
@@ -92,6 +95,7 @@ def evaluate(
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
+    where = device_of(device)
     if condensed.kind in _OTHERS:
         return _OTHERS[condensed.kind](
             condensed,
@@ -101,12 +105,16 @@ def evaluate(
             seeds=seeds,
             baselines=baselines,
             root=root,
+            device=where,
         )
     join()
     baselines = BASELINES if baselines is None else baselines
     chosen = get_protocol(protocol or "gcn-600")
     found: Model = named("GCN" if model is None else model)
-    real = dataset if isinstance(dataset, Real) else Real(opened(condensed, dataset, root, memory))
+    if isinstance(dataset, Real):
+        real = dataset
+    else:
+        real = Real(opened(condensed, dataset, root, memory, where))
     task = real.task
     if task.disk is not None:
         large.refuse(found, task)
@@ -134,11 +142,15 @@ def evaluate(
 
 
 def opened(
-    condensed: Condensed, dataset: Any, root: str | Path | None, memory: Memory = None
+    condensed: Condensed,
+    dataset: Any,
+    root: str | Path | None,
+    memory: Memory = None,
+    device: torch.device = CPU,
 ) -> NodeTask:
     """The task that a set was condensed from, by default opened by the name it had."""
     data = given_or_named(condensed, dataset, "graph")
-    return source_of(condensed, data, root, memory)
+    return source_of(condensed, data, root, memory, device)
 
 
 def name_of(model: Model) -> str:
@@ -156,10 +168,12 @@ def _row(
             seeds, lambda mine: large.condensed_row(full, real.task, str(model), protocol, mine)
         )
     elif model == "GCN":
-        view = receptive.of_graph(full.x, full.adjacency, full.targets)
+        view = receptive.of_graph(full.x, full.adjacency, full.targets).to(real.task.device)
         test, val = _together(view, real.task, protocol, seeds)
     else:
-        test, val = _one_by_one(of_condensed(full), real, model, protocol, seeds)
+        test, val = _one_by_one(
+            of_condensed(full).to(real.task.device), real, model, protocol, seeds
+        )
     seconds = time.perf_counter() - began
     return Row(name, test, val, condensed.num_nodes, condensed.nbytes, seconds)
 

@@ -16,8 +16,9 @@ from gcond.graph.large.disk import OnDisk
 from gcond.graph.large.edges import neighbour_sums
 from gcond.graph.propagation import propagate_dense
 from gcond.graph.task import NodeTask, Split
-from gcond.graph.training import Training, Weights, train
+from gcond.graph.training import Training, Weights, on, train
 from gcond.matching import generator_for, targets
+from gcond.matching.device import CPU
 from gcond.matching.model import uniform
 
 Percent = tuple[float, ...]
@@ -63,10 +64,10 @@ def condensed_row(
         x = full.x if full.adjacency is None else propagate_dense(full.adjacency, full.x, 2)
         y = targets(full.targets, task.num_classes, torch.float32)
         return _softmax_regression(task, lambda generator: (x, y), training, seeds)
-    view = receptive.of_graph(full.x, full.adjacency, full.targets)
+    view = receptive.of_graph(full.x, full.adjacency, full.targets).to(task.device)
     val = receptive.of_split(_sampled(task), "val", receptive.ROWS) if _validates(task) else None
     weights, accuracy, _ = train(view, task.num_classes, seeds, training, val)
-    return tested(task, weights), () if val is None else _percent(accuracy)
+    return tested(task, on(weights, CPU)), () if val is None else _percent(accuracy)
 
 
 def whole_row(task: NodeTask, seeds: Sequence[int]) -> Found:
@@ -158,18 +159,19 @@ def _softmax_regression(
     seeds: Sequence[int],
 ) -> Found:
     """One model per seed, trained as one on the same batches: Adam, step x 0.1 at half."""
-    d, c, like = task.num_features, task.num_classes, torch.zeros(())
+    d, c, where = task.num_features, task.num_classes, task.device
+    like = torch.zeros((), device=where)
     drawn = [uniform((d, c), d, generator_for(seed, "model"), like) for seed in seeds]
-    weight, bias = torch.stack(drawn), torch.zeros(len(drawn), c)
+    weight, bias = torch.stack(drawn), torch.zeros(len(drawn), c, device=where)
     val = _table(_sampled(task), "val") if _validates(task) else None
-    best = _Best(weight.clone(), bias.clone(), torch.full((len(drawn),), -1.0))
+    best = _Best(weight.clone(), bias.clone(), torch.full((len(drawn),), -1.0, device=where))
     generator = generator_for(0, "real")  # the same batches, whichever models are trained
     optimizer = torch.optim.Adam([weight, bias], training.lr, fused=True)
     for step in range(training.epochs):
         if step == training.epochs // 2 and step:
             lr = 0.1 * training.lr
             optimizer = torch.optim.Adam([weight, bias], lr, fused=True)
-        x, y = batch(generator)
+        x, y = (t.to(where) for t in batch(generator))
         delta = (_outputs(x, weight, bias).softmax(-1) - y[:, None]) / len(y)
         weight.grad = (x.T @ delta.flatten(1)).view(d, *bias.shape).transpose(0, 1).contiguous()
         weight.grad += training.weight_decay * weight
@@ -180,12 +182,12 @@ def _softmax_regression(
             best.see(weight, bias, _hits(*val, weight, bias))
     if val is None:
         best = _Best(weight, bias, best.accuracy)
-    rows, labels = task.features("test", 2), task.labels("test")
-    step, hits = max(PIECE // (4 * d), 1), torch.zeros(len(drawn))
+    rows, labels = task.features("test", 2), task.labels("test").to(where)
+    step, hits = max(PIECE // (4 * d), 1), torch.zeros(len(drawn), device=where)
     for start in range(0, len(labels), step):
         part = np.arange(start, min(start + step, len(labels)))
-        x = torch.from_numpy(rows[part])
-        hits += len(part) * _hits(x, labels[part], best.weight, best.bias).float()
+        x = torch.from_numpy(rows[part]).to(where)
+        hits += len(part) * _hits(x, labels[part[0] : part[-1] + 1], best.weight, best.bias).float()
     return _percent(hits / len(labels)), () if val is None else _percent(best.accuracy)
 
 
@@ -201,7 +203,8 @@ def _hits(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def _table(task: NodeTask, split: Split) -> tuple[Tensor, Tensor]:
-    return torch.as_tensor(np.asarray(task.features(split, 2))), task.labels(split)
+    rows = torch.as_tensor(np.asarray(task.features(split, 2)))
+    return rows.to(task.device), task.labels(split).to(task.device)
 
 
 def _validates(task: NodeTask) -> bool:

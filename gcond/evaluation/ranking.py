@@ -15,6 +15,7 @@ from gcond.evaluation.judge import opened
 from gcond.evaluation.space import Candidate, Space
 from gcond.evaluation.tables import Style, counted, tabulate
 from gcond.evaluation.trials import Trials
+from gcond.matching.device import Device, device_of
 from gcond.matching.ranges import at_least
 
 
@@ -115,6 +116,7 @@ def search(
     epochs: int = 200,
     whole: bool = True,
     root: str | Path | None = None,
+    device: Device = None,
 ) -> Search:
     """Ranks configurations of a two-layer GNN by training them on the condensed set.
 
@@ -133,6 +135,7 @@ def search(
         whole: Train every configuration on the whole graph as well, to know how well the ranks
             agree. This takes much longer than the search.
         root: Folder of the datasets, for names.
+        device: Where models are trained, as for :func:`gcond.fit`.
 
     Raises:
         ValueError: A number is out of range, the dataset has no validation nodes, or it is not
@@ -149,7 +152,7 @@ def search(
     candidates = (space or Space()).sample(num, seed)
     if not candidates:
         raise ValueError("the space has no configuration; give each of its fields a value")
-    task = opened(condensed, dataset, root)
+    task = opened(condensed, dataset, root, device=device_of(device))
     if not len(task.index["val"]):
         raise ValueError(f"{task.name} has no validation nodes, which rank the configurations")
     trials = Trials(task, candidates, seeds, epochs)

@@ -16,6 +16,7 @@ from gcond.graph.sets.task import SetTask
 from gcond.graph.sets.training import Material, SetTraining
 from gcond.graph.task import Split
 from gcond.matching import Theta
+from gcond.matching.randomness import seeded
 
 Factory = Callable[[int, int], nn.Module]
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -68,7 +69,9 @@ class PooledNetwork(nn.Module):
 def inputs(material: Material, numbers: Tensor) -> Inputs:
     """The given graphs as a PyG model takes them."""
     part = material.graphs.take(numbers)
-    return material.encode(part.x), part.edge_index, part.edge_weight, part.owner
+    given = material.encode(part.x), part.edge_index, part.edge_weight, part.owner
+    x, edge_index, edge_weight, batch = (t.to(material.device) for t in given)
+    return x, edge_index, edge_weight, batch
 
 
 def call(module: nn.Module, given: Inputs) -> Tensor:
@@ -84,15 +87,16 @@ def call(module: nn.Module, given: Inputs) -> Tensor:
 def real_material(task: SetTask, split: Split) -> Material:
     """The real graphs of a split."""
     graphs = task.graphs.take(task.numbers(split))
-    return Material(graphs, task.encoding, task.labels(split), task.num_classes)
+    return Material(graphs, task.encoding, task.labels(split), task.num_classes, task.device)
 
 
 @torch.no_grad()
 def predict(module: nn.Module, material: Material) -> Tensor:
-    """Logits of all graphs."""
+    """Logits of all graphs, on the CPU."""
     module.eval()
     every = torch.arange(len(material.graphs))
-    return torch.cat([call(module, inputs(material, part)) for part in torch.split(every, PIECE)])
+    parts = torch.split(every, PIECE)
+    return torch.cat([call(module, inputs(material, part)) for part in parts]).cpu()
 
 
 def fitted(
@@ -104,12 +108,12 @@ def fitted(
     metric: Any,
 ) -> nn.Module:
     """A module trained on graphs, at its best check on ``val``, else at its last step."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed, material.device):
         width = material.encode(material.graphs.x[:1]).shape[1]
         fresh = isinstance(model, nn.Module)
         module = copy.deepcopy(model) if fresh else model(width, material.num_outputs)
         assert isinstance(module, nn.Module)
+        module = module.to(material.device)
         n, size = len(material.graphs), training.batch_size
         steps = min(training.epochs * -(-n // size), training.most_steps)
         every = max(1, steps // training.checks)
@@ -121,7 +125,9 @@ def fitted(
             numbers = waiting.pop()
             module.train()
             optimizer.zero_grad()
-            loss = _loss(call(module, inputs(material, numbers)), material.y[numbers])
+            loss = _loss(
+                call(module, inputs(material, numbers)), material.y[numbers].to(material.device)
+            )
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             if step == steps // 2:

@@ -22,6 +22,7 @@ from gcond.graph.sets.encoding import Encoding
 from gcond.graph.sets.metrics import score_of
 from gcond.graph.sets.task import SetTask
 from gcond.graph.sets.training import Held, Material, SetTraining, train
+from gcond.matching.device import CPU
 from gcond.methods import get_method
 
 
@@ -78,12 +79,14 @@ def evaluate_set(
     seeds: int,
     baselines: Sequence[str] | None,
     root: str | Path | None,
+    device: torch.device = CPU,
 ) -> Evaluation:
     """:func:`gcond.evaluate` for sets of graphs; the models of all seeds train as one."""
     model = "GCN" if model is None else model
     baselines = ("random", "centroid", "whole") if baselines is None else baselines
     chosen = get_set_protocol(protocol)
-    task = dataset if isinstance(dataset, SetTask) else opened_set(condensed, dataset, root)
+    given = isinstance(dataset, SetTask)
+    task: SetTask = dataset if given else opened_set(condensed, dataset, root, device)
     judge = Judge(task, chosen, seeds, model)
     counts = _counts(condensed)
     seen = {name: get_method(name, "graphs") for name in baselines if name != "whole"}
@@ -136,14 +139,15 @@ class Judge:
         """Models trained on a condensed set."""
         packed, y = condensed.packed, condensed.full().y
         encode = _as_it_is if condensed.encoded else self.task.encoding
-        material = Material(packed, encode, y, self.task.num_classes)
+        material = Material(packed, encode, y, self.task.num_classes, self.task.device)
         return self._row(name, material, condensed.num_nodes, condensed.nbytes)
 
     def whole(self) -> Row:
         """Models trained on all training graphs."""
         task = self.task
         graphs = task.graphs.take(task.numbers("train"))
-        material = Material(graphs, task.encoding, task.labels("train"), task.num_classes)
+        y = task.labels("train")
+        material = Material(graphs, task.encoding, y, task.num_classes, task.device)
         return self._row("whole", material, len(graphs.x), graphs.nbytes)
 
     def _row(self, name: str, material: Material, nodes: int, nbytes: int) -> Row:
@@ -180,15 +184,22 @@ class Judge:
         return score, predicted
 
 
-def fit_set(condensed: Condensed, model: Any, dataset: Any, protocol: Any, seed: int) -> nn.Module:
+def fit_set(
+    condensed: Condensed,
+    model: Any,
+    dataset: Any,
+    protocol: Any,
+    seed: int,
+    device: torch.device = CPU,
+) -> nn.Module:
     """:func:`gcond.fit` for sets of graphs."""
     model = "GCN" if model is None else model
     training = get_set_protocol(protocol).training
     assert isinstance(condensed.source.preprocess, Encoding)
     encode = _as_it_is if condensed.encoded else condensed.source.preprocess
     packed, y = condensed.packed, condensed.full().y
-    material = Material(packed, encode, y, condensed.num_classes)
-    task = None if dataset is None else opened_set(condensed, dataset, None)
+    material = Material(packed, encode, y, condensed.num_classes, device)
+    task = None if dataset is None else opened_set(condensed, dataset, None, device)
     known = task is not None and len(task.index["val"]) > 0
     if model != "GCN":
         val = set_fitting.real_material(task, "val") if task is not None and known else None
@@ -199,10 +210,12 @@ def fit_set(condensed: Condensed, model: Any, dataset: Any, protocol: Any, seed:
     width = condensed.source.preprocess.width
     with torch.random.fork_rng(devices=[]):
         network = set_fitting.PooledNetwork(width, condensed.num_classes, training)
-    return network.load(theta).eval()
+    return network.load(theta).to(device).eval()
 
 
-def opened_set(condensed: Condensed, dataset: Any, root: str | Path | None) -> SetTask:
+def opened_set(
+    condensed: Condensed, dataset: Any, root: str | Path | None, device: torch.device = CPU
+) -> SetTask:
     """The task that a set was condensed from, by default opened by the name it had; other data
     is refused."""
     source = condensed.source
@@ -211,7 +224,7 @@ def opened_set(condensed: Condensed, dataset: Any, root: str | Path | None) -> S
     split = 0 if isinstance(dataset, GraphSet) else source.split
     task = as_set_task(data, root=root, normalize=source.preprocess.kind, split=split)
     check_same(condensed, task, "graphs")
-    return task
+    return replace(task, device=device)
 
 
 def _counts(condensed: Condensed) -> Tensor:

@@ -14,7 +14,7 @@ from gcond.evaluation.space import Candidate
 from gcond.graph import receptive
 from gcond.graph.receptive import Hops, Receptive
 from gcond.graph.task import NodeTask, Split
-from gcond.graph.training import Training, initial, score, train
+from gcond.graph.training import Training, initial, on, score, train
 from gcond.graph.validation import rotated, span, turned
 
 STEP_IN_SPAN = 3.0
@@ -46,6 +46,7 @@ class Trials:
         full, found = condensed.full(), torch.zeros(len(self.candidates))
         for hops, batches in self._by_hops():
             view = receptive.of_graph(full.x, full.adjacency, full.targets, hops)
+            view = view.to(self.task.device)
             val = receptive.of_split(self.task, "val", hops)
             small = len(view.inner) < view.inner.shape[1]
             basis = span(view) if small else None
@@ -99,11 +100,13 @@ class Trials:
         return weights, _mean(accuracy, self.seeds)
 
     def _start(self, seeds: Sequence[int], hidden: int) -> Any:
-        return initial(self.task.num_features, self.task.num_classes, hidden, seeds)
+        return on(
+            initial(self.task.num_features, self.task.num_classes, hidden, seeds), self.task.device
+        )
 
 
 def _mean(accuracies: Tensor, seeds: int) -> Tensor:
-    return accuracies.view(-1, seeds).mean(1).float()
+    return accuracies.view(-1, seeds).mean(1).float().cpu()
 
 
 def _percents(accuracies: Tensor) -> Percents:

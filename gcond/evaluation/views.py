@@ -38,6 +38,10 @@ class Graph:
     edge_weight: Tensor
     _ready: dict[tuple[Kind, float], tuple[Tensor, ...]] = field(default_factory=dict, repr=False)
 
+    def to(self, device: torch.device) -> Graph:
+        """The same graph on another device."""
+        return Graph(self.x.to(device), self.edge_index.to(device), self.edge_weight.to(device))
+
     def inputs(self, kind: Kind, threshold: float, *, sparse: bool = False) -> tuple[Tensor, ...]:
         """What a model is called with; CSR features are made dense unless ``sparse`` is allowed."""
         if (kind, threshold) not in self._ready:
@@ -62,8 +66,9 @@ class Graph:
         else:
             loops = kind == "normalised"
             index, weight = gcn_norm(index, weight, n, add_self_loops=loops, dtype=self.x.dtype)
-        matrix = sp.coo_array((weight.numpy(), index.flip(0).numpy()), (n, n)).tocsr()
-        return (to_sparse_tensor(matrix, self.x.dtype),)
+        places = index.flip(0).cpu().numpy()
+        matrix = sp.coo_array((weight.cpu().numpy(), places), (n, n)).tocsr()
+        return (to_sparse_tensor(matrix, self.x.dtype).to(self.x.device),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +85,11 @@ class View:
     y: Tensor
     rows: Tensor | None = None
 
+    def to(self, device: torch.device) -> View:
+        """The same on another device."""
+        rows = None if self.rows is None else self.rows.to(device)
+        return View(self.graph.to(device), self.y.to(device), rows)
+
 
 def kept(condensed: Condensed, least: float) -> Condensed:
     """A condensed graph in single precision, without its edges below a weight."""
@@ -92,7 +102,7 @@ def of_condensed(full: Condensed) -> View:
 
 
 class Real:
-    """The real graphs of a task, each prepared once however many models look at it."""
+    """The real graphs of a task on its device, each prepared once for all models."""
 
     def __init__(self, task: NodeTask) -> None:
         self.task = task
@@ -103,9 +113,10 @@ class Real:
         if split not in self._views and len(self.task.index[split]):
             adj, x, rows = self.task.raw_graph(split)
             shared = self.task.setting == "transductive" and self._views
-            graph = next(iter(self._views.values())).graph if shared else _graph(adj, x)
-            y = self.task.labels(split)
-            self._views[split] = View(graph, y, torch.as_tensor(rows))
+            where = self.task.device
+            graph = next(iter(self._views.values())).graph if shared else _graph(adj, x).to(where)
+            y, numbers = self.task.labels(split).to(where), torch.as_tensor(rows).to(where)
+            self._views[split] = View(graph, y, numbers)
         return self._views.get(split)
 
     @property

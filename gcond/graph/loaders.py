@@ -13,6 +13,7 @@ from gcond.graph.preprocess import Preprocess
 from gcond.graph.synthetic import SyntheticGraph
 from gcond.graph.validation import Validation
 from gcond.matching import Batch, Grouping, Score, SyntheticSet, targets
+from gcond.matching.device import CPU
 
 
 @dataclass(eq=False)
@@ -31,6 +32,7 @@ class Loaded:
         counts: Synthetic nodes per class.
         grouping: How rows are grouped.
         validation: Scores a synthetic graph.
+        device: Where batches are needed.
     """
 
     loader: Callable[[], Iterable[Any]]
@@ -38,6 +40,7 @@ class Loaded:
     counts: Tensor
     grouping: Grouping
     validation: Validation
+    device: torch.device = CPU
     _batches: Iterator[Any] = field(default_factory=lambda: iter(()), init=False)
 
     def real(self, generator: torch.Generator) -> Batch:
@@ -89,7 +92,8 @@ class Loaded:
         y, counted = y[kept][order], torch.cat(rows)[kept][order]
         groups = self.grouping.partition(y, self.counts, torch.float32)
         inputs = (torch.cat(xs), torch.cat(indices, 1), torch.cat(weights))
-        return Batch(inputs, targets(y, len(self.counts), torch.float32), groups, counted)
+        known = targets(y, len(self.counts), torch.float32)
+        return Batch(inputs, known, groups, counted).to(self.device)
 
 
 def _counted(data: Any) -> Tensor:

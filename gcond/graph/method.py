@@ -124,7 +124,7 @@ class GraphMethod:
         validation = Validation(task, self.validator, seed)
         told = self.labels.speak(task, seed)
         if progress is not None and progress.state:
-            synthetic = self._resumed(progress, counts, seed)
+            synthetic = self._resumed(task, progress, counts, seed)
         else:
             synthetic = self.start(told, counts, seed, validation)
         real = self._real(told, counts, validation)
@@ -139,7 +139,8 @@ class GraphMethod:
     def _real(self, told: NodeTask, counts: Tensor, validation: Validation) -> Task:
         """The real side: the task's own rows, or what a loader of the user's yields."""
         if isinstance(self.model, Module) and self.model.loader is not None:
-            return Loaded(self.model.loader, told.preprocess, counts, self.grouping, validation)
+            loader, where = self.model.loader, told.device
+            return Loaded(loader, told.preprocess, counts, self.grouping, validation, where)
         return RealNodes(
             self.model.source(told),
             told.labels("train"),
@@ -148,6 +149,7 @@ class GraphMethod:
             self.batch_size,
             validation,
             soft=None if told.soft is None else torch.as_tensor(told.soft[told.index["train"]]),
+            device=told.device,
         )
 
     def start(
@@ -155,16 +157,18 @@ class GraphMethod:
     ) -> SyntheticGraph:
         """The synthetic graph before its first step; ``task`` is as the label source tells it."""
         found = self.init.start(task, counts, seed, validation)
-        x = found.features
+        x = found.features.to(task.device)
         structure = self.adjacency.start(x, generator_for(seed, "adjacency"))
         scale = float(x.square().mean().sqrt()) or 1.0
         if self.settle:
             x = settled(x, structure, self.model.num_layers)
         return self._synthetic(x, structure, counts, scale, found.soft)
 
-    def _resumed(self, progress: Progress, counts: Tensor, seed: int) -> SyntheticGraph:
+    def _resumed(
+        self, task: NodeTask, progress: Progress, counts: Tensor, seed: int
+    ) -> SyntheticGraph:
         """A graph of the form that a snapshot fills, without choosing a start again."""
-        x, soft = progress.state["features.0"], progress.state.get("labels.0")
+        x, soft = progress.state["features.0"].to(task.device), progress.state.get("labels.0")
         structure = self.adjacency.start(x, generator_for(seed, "adjacency"))
         return self._synthetic(x, structure, counts, progress.scales["features"], soft)
 
@@ -177,7 +181,8 @@ class GraphMethod:
         soft: Tensor | None,
     ) -> SyntheticGraph:
         y = torch.repeat_interleave(torch.arange(len(counts)), counts)
-        groups = self.grouping.partition(y, counts, x.dtype)
+        groups = self.grouping.partition(y, counts, x.dtype).to(x.device)
+        y, soft = y.to(x.device), None if soft is None else soft.to(x.device)
         return SyntheticGraph(
             x, y, len(counts), structure, self.model, groups, scale, soft, self.hold
         )
@@ -199,7 +204,9 @@ class GraphMethod:
 
 
 def _outcome(synthetic: SyntheticGraph, run: Progress) -> Outcome:
-    """The state that a run prefers, as a result."""
+    """The state that a run prefers, as a result; it is on the CPU."""
     restore(synthetic, run.best_state)
     x, adj = synthetic.graph()
-    return Outcome(x, adj, synthetic.y, run, synthetic.soft)
+    found = (None if t is None else t.cpu() for t in (adj, synthetic.soft))
+    adj, soft = found
+    return Outcome(x.cpu(), adj, synthetic.y.cpu(), run, soft)

@@ -65,7 +65,7 @@ class SGC:
         return (_propagated(x, adj, self.num_layers),)
 
     def source(self, task: NodeTask) -> Source:
-        return Rows(lambda: task.features("train", self.num_layers))
+        return Rows(lambda: task.features("train", self.num_layers), task.device)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class PropagatedMLP:
         return (_propagated(x, adj, self.num_layers),)
 
     def source(self, task: NodeTask) -> Source:
-        return Rows(lambda: task.features("train", self.num_layers))
+        return Rows(lambda: task.features("train", self.num_layers), task.device)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from gcond.graph.sources import Source
 from gcond.graph.synthetic import SyntheticGraph
 from gcond.graph.validation import Validation
 from gcond.matching import Batch, Grouping, Groups, Score, SyntheticSet, targets
+from gcond.matching.device import CPU
 
 
 class RealNodes:
@@ -24,6 +25,7 @@ class RealNodes:
         batch_size: Most nodes of a class in one step.
         validation: Scores a synthetic graph.
         soft: Labels of the training nodes as distributions, where those are matched.
+        device: Where batches are needed. Rows are drawn on the CPU.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class RealNodes:
         batch_size: int,
         validation: Validation,
         soft: Tensor | None = None,
+        device: torch.device = CPU,
     ) -> None:
         self.source, self.validation = source, validation
         classes = [(y == c).nonzero().flatten() for c in counts.nonzero().flatten().tolist()]
@@ -45,9 +48,10 @@ class RealNodes:
         self.sizes, self.sampled = sizes, bool((sizes > batch_size).any())
         self.owner = torch.repeat_interleave(torch.arange(len(sizes)), self.take)
         labels = y[self.members[self.first[self.owner]]]
-        self.groups: Groups = grouping.partition(labels, counts, torch.float32)
+        self.device = device
+        self.groups: Groups = grouping.partition(labels, counts, torch.float32).to(device)
         # As distributions once, and not at every step.
-        self.targets = targets(labels, len(counts), torch.float32)
+        self.targets = targets(labels, len(counts), torch.float32).to(device)
         self.soft = soft
 
     def real(self, generator: torch.Generator) -> Batch:
@@ -70,4 +74,4 @@ class RealNodes:
     def _batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Batch:
         inputs, counted = self.source.take(rows, torch.float32, generator)
         known = self.targets if self.soft is None else self.soft[rows]
-        return Batch(inputs, known, self.groups, counted)
+        return Batch(inputs, known, self.groups, counted).to(self.device)

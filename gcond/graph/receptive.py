@@ -64,6 +64,10 @@ class Receptive:
     outer: Tensor
     y: Tensor
 
+    def to(self, device: torch.device) -> Receptive:
+        """The same on another device."""
+        return Receptive(self.inner.to(device), self.outer.to(device), self.y.to(device))
+
     @cached_property
     def inner_t(self) -> Tensor:
         """The transpose of ``inner``."""
@@ -76,7 +80,11 @@ class Receptive:
 
 
 def of_split(task: NodeTask, split: Split, hops: Hops = GCN) -> Receptive:
-    """The real graph, seen from the nodes of a split."""
+    """The real graph, seen from the nodes of a split, on the task's device."""
+    return _of_split(task, split, hops).to(task.device)
+
+
+def _of_split(task: NodeTask, split: Split, hops: Hops) -> Receptive:
     if task.disk is not None and hops.after == 0:
         inner = torch.as_tensor(np.asarray(task.features(split, hops.before)))
         one = sp.eye_array(len(inner), dtype=np.float32, format="csr")

@@ -15,6 +15,7 @@ from torch import Tensor
 from gcond.graph.large import reading
 from gcond.graph.propagation import to_tensor
 from gcond.graph.task import NodeTask, Split
+from gcond.matching.device import CPU
 
 DENSE_BYTES = 2**28
 """Propagated rows up to this size are kept dense; larger sparse ones are densified by batch."""
@@ -41,9 +42,11 @@ class Rows:
     Args:
         propagated: Gives them: an ndarray, a CSR matrix, or rows on disk, which are read into
             memory where they fit and batch by batch else.
+        device: Where those that fit are kept.
     """
 
     propagated: Callable[[], Any]
+    device: torch.device = CPU
     draws = False
 
     def take(
@@ -51,7 +54,7 @@ class Rows:
     ) -> tuple[tuple[Tensor, ...], Tensor | None]:
         if self._dense is None:
             return (to_tensor(self.z[rows.numpy()], dtype),), None
-        return (self._dense[rows].to(dtype),), None
+        return (self._dense[rows.to(self.device)].to(dtype),), None
 
     @cached_property
     def z(self) -> Any:
@@ -65,7 +68,7 @@ class Rows:
         if sp.issparse(self.z) and big:
             return None
         matrix = self.z.toarray() if sp.issparse(self.z) else self.z
-        return torch.as_tensor(np.asarray(matrix))
+        return torch.as_tensor(np.asarray(matrix), device=self.device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +105,15 @@ class WholeGraph:
         self, rows: Tensor, dtype: torch.dtype, generator: torch.Generator | None = None
     ) -> tuple[tuple[Tensor, ...], Tensor | None]:
         x, edge_index, edge_weight, nodes = self._tensors
-        return (x.to(dtype), edge_index, edge_weight.to(dtype)), nodes[rows]
+        counted = nodes[rows.to(nodes.device)]
+        return (x.to(dtype), edge_index, edge_weight.to(dtype)), counted
 
     @cached_property
     def _tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        return in_pyg_form(self.task, "train")
+        x, edge_index, edge_weight, nodes = (
+            t.to(self.task.device) for t in in_pyg_form(self.task, "train")
+        )
+        return x, edge_index, edge_weight, nodes
 
 
 def in_pyg_form(task: NodeTask, split: Split) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -15,6 +15,7 @@ from gcond.graph.large.disk import OnDisk
 from gcond.graph.large.propagation import Report
 from gcond.graph.preprocess import Preprocess
 from gcond.graph.propagation import mix, normalise, propagate
+from gcond.matching.device import CPU
 
 Setting = Literal["transductive", "inductive"]
 Split = Literal["train", "val", "test"]
@@ -46,6 +47,8 @@ class NodeTask:
         soft: Labels as distributions ``[N, C]``, where a label source gives them.
         trust: How sure the label source is of each label ``[N]``.
         given: The task as it was given, where a label source speaks for its nodes.
+        device: Where what is learned and trained lives; the graph itself, what is chosen among its
+            nodes and its propagation stay where they are.
 
     Attributes:
         memory: Things found out about the task that are worth keeping, by what they are; empty in
@@ -66,6 +69,7 @@ class NodeTask:
     soft: Indices | None = None
     trust: Indices | None = None
     given: NodeTask | None = None
+    device: torch.device = CPU
     memory: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __repr__(self) -> str:

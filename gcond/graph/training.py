@@ -11,6 +11,7 @@ from torch.nn.functional import log_softmax
 
 from gcond.graph.receptive import Receptive
 from gcond.matching.batch import targets
+from gcond.matching.randomness import seeded
 from gcond.matching.ranges import at_least, positive, share
 
 
@@ -55,12 +56,17 @@ def initial(in_channels: int, out_channels: int, hidden: int, seeds: Sequence[in
 
     drawn = []
     for seed in seeds:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             module = GCN(in_channels, hidden, 2, out_channels)
         drawn.append([p.detach() for p in _in_order(module)])
     w1, b1, w2, b2 = (torch.stack(tensors) for tensors in zip(*drawn, strict=True))
     return w1.transpose(0, 1).contiguous(), b1, w2, b2
+
+
+def on(weights: Weights, device: torch.device) -> Weights:
+    """The same parameters on another device."""
+    w1, b1, w2, b2 = (w.to(device) for w in weights)
+    return w1, b1, w2, b2
 
 
 def _in_order(module: torch.nn.Module) -> list[Tensor]:
@@ -171,13 +177,15 @@ def train(
             )
     if start is None:
         start = initial(view.inner.shape[1], num_classes, training.hidden_channels, seeds)
-    w1, b1, w2, b2 = (w.detach().to(view.outer.dtype, copy=True) for w in start)
+    where = view.outer
+    w1, b1, w2, b2 = (w.detach().to(where.device, where.dtype, copy=True) for w in start)
     weights = (w1, b1, w2, b2)
     masks = _Masks(seeds, [t.dropout for t in each], view.inner.shape[0], training.hidden_channels)
     decay = _Decay([t.weight_decay for t in each], weights)
-    y = targets(view.y, num_classes, view.outer.dtype)
+    y = targets(view.y, num_classes, where.dtype)
     best = (w1.clone(), b1.clone(), w2.clone(), b2.clone())
-    accuracy, loss = torch.full((r,), -1.0), torch.full((r,), torch.inf)
+    accuracy = torch.full((r,), -1.0, device=where.device)
+    loss = torch.full((r,), torch.inf, device=where.device)
 
     lr = training.lr
     optimizer = _adam(weights, lr, decay.common)
@@ -185,7 +193,7 @@ def train(
         if epoch == training.epochs // 2 and epoch > 0:
             lr = 0.1 * lr
             optimizer = _adam(weights, lr, decay.common)
-        found = gradients(view, weights, y, masks.draw(y.dtype), importance)
+        found = gradients(view, weights, y, masks.draw(y), importance)
         for weight, gradient in zip(weights, found, strict=True):
             weight.grad = gradient
         decay.add(weights)
@@ -198,7 +206,7 @@ def train(
             loss = torch.where(better, value, loss)
             _copy(best, weights, better)
     if val is None:
-        _copy(best, weights, torch.ones(r, dtype=torch.bool))
+        _copy(best, weights, torch.ones_like(accuracy, dtype=torch.bool))
     return best, accuracy, loss
 
 
@@ -239,7 +247,7 @@ class _Decay:
     def __init__(self, decays: Sequence[float], weights: Weights) -> None:
         shared = len(set(decays)) == 1
         self.common = decays[0] if shared else 0.0
-        column = torch.tensor(decays, dtype=weights[0].dtype)
+        column = weights[0].new_tensor(decays)
         shapes = ((1, -1, 1), (-1, 1), (-1, 1, 1), (-1, 1))
         self.factors = None if shared else [column.view(shape) for shape in shapes]
 
@@ -251,7 +259,7 @@ class _Decay:
 
 
 class _Masks:
-    """Dropout masks ``[rows, R, h]``, each model's from a generator of its own."""
+    """Dropout masks ``[rows, R, h]``, each model's from a generator of its own, on the CPU."""
 
     def __init__(self, seeds: Sequence[int], p: Sequence[float], rows: int, hidden: int) -> None:
         self.any, self.shape = any(p), (rows, hidden)
@@ -259,7 +267,7 @@ class _Masks:
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.ahead: list[Tensor] = []
 
-    def draw(self, dtype: torch.dtype) -> Tensor | None:
+    def draw(self, like: Tensor) -> Tensor | None:
         if not self.any:
             return None
         if not self.ahead:
@@ -269,5 +277,5 @@ class _Masks:
             for each, generator in zip(drawn, self.generators, strict=True):
                 each.uniform_(generator=generator)
             kept = torch.stack(drawn, 2) >= self.p
-            self.ahead = list(kept.to(dtype).div_((1 - self.p).to(dtype)))[::-1]
+            self.ahead = list(kept.to(like).div_((1 - self.p).to(like)))[::-1]
         return self.ahead.pop()

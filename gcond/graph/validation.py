@@ -11,7 +11,7 @@ from torch import Tensor
 from gcond.graph import receptive
 from gcond.graph.receptive import Hops, Receptive
 from gcond.graph.task import NodeTask
-from gcond.graph.training import Training, Weights, initial, train
+from gcond.graph.training import Training, Weights, initial, on, train
 from gcond.matching import Score, generator_for
 from gcond.matching.ranges import at_least
 
@@ -67,7 +67,8 @@ class Validation:
     @cached_property
     def _start(self) -> Weights:
         seeds, hidden = self._seeds, self.validator.training.hidden_channels
-        return initial(self.task.num_features, self.task.num_classes, hidden, seeds)
+        drawn = initial(self.task.num_features, self.task.num_classes, hidden, seeds)
+        return on(drawn, self.task.device)
 
     @property
     def _seeds(self) -> range:
@@ -77,6 +78,8 @@ class Validation:
         """Score of a graph, or ``None`` for a task without validation nodes."""
         if not len(self.task.index["val"]):
             return None
+        where = self.task.device
+        x, adj, y = x.to(where), None if adj is None else adj.to(where), y.to(where)
         view, val, start = receptive.of_graph(x, adj, y, self._hops), self._view, self._start
         if len(view.inner) < view.inner.shape[1]:
             basis = span(view)

@@ -10,12 +10,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gcond.matching.device import CPU
+
 Split = Literal["train", "val", "test"]
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 COMPONENTS = 64
 """Principal components that selectors look at."""
 PIECE = 4096
 """Images that are prepared together where all of them are."""
+
+
+def only_cpu(device: torch.device) -> None:
+    """Says that images stay on the CPU.
+
+    Raises:
+        ValueError: Another device was asked for.
+    """
+    if device != CPU:
+        raise ValueError(
+            f"images are condensed and judged on the CPU so far, got device={str(device)!r}; "
+            "leave device= out"
+        )
 
 
 @dataclass(frozen=True)
@@ -69,6 +84,7 @@ class ImageTask:
         label_names: Original label of each class.
         metric: What is reported.
         split: Number of the split.
+        device: Where what is learned and trained lives; the data itself stays where it is.
     """
 
     name: str
@@ -81,6 +97,7 @@ class ImageTask:
     label_names: tuple[int, ...]
     metric: Literal["accuracy"] = "accuracy"
     split: int = 0
+    device: torch.device = CPU
 
     def __repr__(self) -> str:
         sizes = "/".join(str(len(self.index[s])) for s in ("train", "val", "test"))

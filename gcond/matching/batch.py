@@ -48,6 +48,23 @@ class Groups:
         device = importance.device
         return Groups(index.to(device), entries.to(device), importance, contiguous)
 
+    def to(self, device: torch.device) -> Groups:
+        """The same groups on another device."""
+        if self.index.device == device:
+            return self
+        mix = None if self.mix is None else self.mix.to(device)
+        later = (
+            None if self.later is None else replace(self.later, groups=self.later.groups.to(device))
+        )
+        return replace(
+            self,
+            index=self.index.to(device),
+            weight=self.weight.to(device),
+            importance=self.importance.to(device),
+            mix=mix,
+            later=later,
+        )
+
     def members(self) -> list[tuple[Tensor, Tensor]]:
         """Rows and weights of each group without its padding."""
         return [(i[w > 0], w[w > 0]) for i, w in zip(self.index, self.weight, strict=True)]
@@ -119,6 +136,12 @@ class Batch:
     def detach(self) -> Batch:
         """The same batch, cut off from the parameters it was decoded from."""
         return replace(self, inputs=tuple(tensor.detach() for tensor in self.inputs))
+
+    def to(self, device: torch.device) -> Batch:
+        """The same items on another device."""
+        rows = None if self.rows is None else self.rows.to(device)
+        inputs = tuple(tensor.to(device) for tensor in self.inputs)
+        return Batch(inputs, self.y.to(device), self.groups.to(device), rows)
 
     def take(self, rows: Tensor) -> Batch:
         """Some of the items as one group, for models in which items do not see each other."""

@@ -10,6 +10,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from gcond.matching.randomness import seeded
+
 Theta = tuple[Tensor, ...]
 """Parameters of one model."""
 
@@ -160,8 +162,7 @@ class Functional:
 
     def draw(self, generator: torch.Generator) -> Theta:
         seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             fresh = self.factory()
         return tuple(p.detach().to(self.like) for p in fresh.parameters())
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+
+from gcond.matching.device import CPU
 
 ROLES = ("model", "real", "init", "adjacency", "validation", "export", "teacher", "noise", "inner")
 
@@ -21,6 +25,22 @@ def generator_for(seed: int, role: str, index: int = 0) -> torch.Generator:
     # A hash, because torch's CPU generator looks at the lowest 32 bits of a seed only.
     digest = hashlib.sha256(f"{seed}/{role}/{index}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device = CPU) -> Iterator[None]:
+    """Torch's global generators, that of the CPU and that of ``device``, at a seed for as long as
+    modules draw from them; no generator is changed for the caller.
+
+    ``torch.manual_seed`` would seed those of all devices, and a fork brings back only its own.
+    """
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.default_generator.manual_seed(seed)
+        for each in cuda:
+            with torch.cuda.device(each):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ class _Watched:
     def _seen(self, real: Batch) -> Batch:
         if not is_itemwise(self.model) or len(real.y) <= self.items:
             return real
-        return real.take(torch.linspace(0, len(real.y) - 1, self.items).long())
+        return real.take(torch.linspace(0, len(real.y) - 1, self.items).long().to(real.y.device))
 
     def _loss(self, theta: Theta, batch: Batch) -> float:
         with torch.no_grad():

@@ -95,10 +95,7 @@ class Categorical:
             return _ConstantRows(x)
         share = self.certainty
         above = torch.cat(
-            [
-                torch.full((k,), math.log(share * (k - 1) / (1 - share)), dtype=x.dtype)
-                for k in encoding.blocks
-            ]
+            [x.new_full((k,), math.log(share * (k - 1) / (1 - share))) for k in encoding.blocks]
         )
         logits = (x.detach() * above).contiguous()
         return _SoftmaxRows(logits.requires_grad_(), encoding.blocks, self.straight_through)

@@ -160,11 +160,13 @@ class GraphSetMethod:
         y = torch.as_tensor(task.y[numbers.numpy()])
         graphs = encoded(task, cut(task.graphs.take(numbers), most))
         x, adj, mask = graphs.dense()
-        rows = self.node_features.start(_apart(x, numbers, seed), task.encoding)
+        x = _apart(x, numbers, seed)
         classes = torch.zeros(len(y), dtype=torch.long) if task.several else y
         groups = self._grouping(task).partition(classes, counts, x.dtype)
         labels = targets(y, task.num_classes, x.dtype)
-        edges = self.adjacency.start(adj, mask)
+        x, adj, mask, labels = (t.to(task.device) for t in (x, adj, mask, labels))
+        rows = self.node_features.start(x, task.encoding)
+        edges, groups = self.adjacency.start(adj, mask), groups.to(task.device)
         return SyntheticGraphs(rows, edges, mask, labels, self.model, groups, seed), y
 
     def _grouping(self, task: SetTask) -> Grouping:

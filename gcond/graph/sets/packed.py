@@ -149,6 +149,10 @@ class Blocks(NamedTuple):
         )
         return Blocks(a_hat.to(rows.dtype) @ rows, a_hat.to(rows.dtype), pool)
 
+    def to(self, device: torch.device) -> Blocks:
+        """The same on another device."""
+        return Blocks(*(tensor.to(device) for tensor in self))
+
     def pieces(self, nodes: int) -> list[tuple[slice, Blocks]]:
         """Consecutive graphs of about so many nodes each, with their numbers."""
         ptr = self.pool.crow_indices()
@@ -160,7 +164,8 @@ class Blocks(NamedTuple):
         """The graphs from ``first`` up to, not including, ``last``."""
         if first == 0 and last == len(self.pool):
             return self
-        i, j = self.pool.crow_indices()[[first, last]].tolist()
+        crow = self.pool.crow_indices()
+        i, j = int(crow[first]), int(crow[last])
         return Blocks(
             self.x[i:j], _square(self.a_hat, i, j), _band(self.pool, first, last, i, j - i)
         )

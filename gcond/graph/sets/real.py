@@ -56,7 +56,7 @@ class RealGraphs:
     def score(self, synthetic: SyntheticSet) -> Score | None:
         assert isinstance(synthetic, SyntheticGraphs)
         y = synthetic.y if self.task.several else synthetic.y.argmax(1)
-        return self.validation.score(synthetic.graphs(), y)
+        return self.validation.score(synthetic.graphs(), y.cpu())
 
     def _batch(self, generator: torch.Generator) -> Batch:
         drawn = [
@@ -70,4 +70,4 @@ class RealGraphs:
         classes = torch.zeros(len(y), dtype=torch.long) if self.task.several else y
         groups = self.grouping.partition(classes, self.counts, torch.float32)
         labels = targets(y, self.task.num_classes, torch.float32)
-        return Batch(self.matcher.real(self.task, numbers), labels, groups)
+        return Batch(self.matcher.real(self.task, numbers), labels, groups).to(self.task.device)

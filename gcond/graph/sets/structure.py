@@ -40,7 +40,7 @@ class SetStructure(Protocol):
 def _pairs(mask: Tensor) -> Tensor:
     """1 for pairs of different nodes that exist ``[G, n, n]``."""
     both = mask[:, :, None] & mask[:, None, :]
-    return (both & ~torch.eye(mask.shape[1], dtype=torch.bool)).float()
+    return (both & ~torch.eye(mask.shape[1], dtype=torch.bool, device=mask.device)).float()
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class _BernoulliEdges:
 
 def logistic(like: Tensor, generator: torch.Generator) -> Tensor:
     """Symmetric logistic noise ``[G, n, n]``."""
-    u = torch.rand(like.shape, generator=generator, dtype=like.dtype)
+    u = torch.rand(like.shape, generator=generator, dtype=like.dtype).to(like.device)
     u = u.clamp(torch.finfo(like.dtype).tiny, 1 - torch.finfo(like.dtype).eps)
     upper = torch.triu(u.log() - torch.log1p(-u), 1)
     return upper + upper.mT

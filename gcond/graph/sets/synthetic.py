@@ -63,8 +63,11 @@ class SyntheticGraphs:
 
     @torch.no_grad()
     def graphs(self) -> Packed:
-        """The result with encoded rows: edges as they are exported, padding left out."""
-        return unpadded(self.rows.exported(), self.edges.exported(self.seed), self.mask)
+        """The result with encoded rows on the CPU: edges as exported, padding left out."""
+        adj = self.edges.exported(self.seed)
+        return unpadded(
+            self.rows.exported().cpu(), None if adj is None else adj.cpu(), self.mask.cpu()
+        )
 
     def outcome(self, encoding: Encoding, y: Tensor, run: Progress) -> SetOutcome:
         """The result as a method answers it, rows in the form of the dataset where possible."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from gcond.graph.sets.encoding import Encoding
 from gcond.graph.sets.packed import Blocks, Packed
 from gcond.graph.task import Indices, Split
+from gcond.matching.device import CPU
 
 Metric = Literal["accuracy", "rocauc", "ap"]
 PIECE = 4096
@@ -34,6 +35,7 @@ class SetTask:
         fingerprint: Hash of the source, so that a result is not scored on other data.
         label_names: Original label of each class.
         split: Number of the split.
+        device: Where what is learned and trained lives; the data itself stays where it is.
     """
 
     name: str
@@ -46,6 +48,7 @@ class SetTask:
     fingerprint: str
     label_names: tuple[int, ...]
     split: int = 0
+    device: torch.device = CPU
 
     def __repr__(self) -> str:
         sizes = "/".join(str(len(self.index[s])) for s in ("train", "val", "test"))

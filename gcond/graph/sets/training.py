@@ -17,6 +17,7 @@ from gcond.graph.sets.packed import Blocks, Packed
 from gcond.graph.sets.task import Metric, SetTask
 from gcond.graph.task import Split
 from gcond.matching import Theta, targets
+from gcond.matching.device import CPU
 from gcond.matching.ranges import at_least, known, positive
 
 PADDED = 2048
@@ -69,25 +70,29 @@ class Material:
         encode: Takes their rows to those that models see.
         y: Class numbers ``[G]`` or several labels ``[G, T]``.
         num_outputs: Classes, or labels per graph.
+        device: Where models are trained on them.
     """
 
     graphs: Packed
     encode: Callable[[Tensor], Tensor]
     y: Tensor
     num_outputs: int
+    device: torch.device = CPU
 
     def batch(self, numbers: Tensor, pooling: Pooling) -> tuple[Tensor, Graphs, Tensor]:
         """Rows, graphs and targets of a step."""
         part = self.graphs.take(numbers)
         blocks = Blocks.of(part, self.encode(part.x), pooling)
         y = targets(self.y[numbers], self.num_outputs, torch.float32)
-        return blocks.x[None], BlockDiagonal(blocks.a_hat, blocks.pool), y
+        x, a_hat, pool = blocks.to(self.device)
+        return x[None], BlockDiagonal(a_hat, pool), y.to(self.device)
 
     def whole(self, pooling: Pooling) -> tuple[Tensor, Graphs, Tensor]:
         """The same of all graphs, padded."""
-        x, adj, mask = self.graphs.dense(self.encode(self.graphs.x))
+        padded = self.graphs.dense(self.encode(self.graphs.x))
+        x, adj, mask = (t.to(self.device) for t in padded)
         a_hat = normalise(adj, mask, x)
-        y = targets(self.y, self.num_outputs, torch.float32)
+        y = targets(self.y, self.num_outputs, torch.float32).to(self.device)
         graphs = Padded(a_hat[None], readout(mask, pooling)[None])
         return (a_hat @ x).flatten(0, 1)[None], graphs, y
 
@@ -99,7 +104,7 @@ class Material:
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """Graphs to test on, prepared once.
+    """Graphs to test on, prepared once on the task's device; what is said of them is on the CPU.
 
     Args:
         pieces: The graphs in pieces.
@@ -115,7 +120,7 @@ class Held:
     def of(task: SetTask, split: Split, pooling: Pooling) -> Held:
         """The graphs of a split."""
         blocks = task.blocks(task.numbers(split), pooling)
-        pieces = tuple(part for _, part in blocks.pieces(NODES))
+        pieces = tuple(part.to(task.device) for _, part in blocks.pieces(NODES))
         return Held(pieces, task.labels(split), task.metric)
 
     @torch.no_grad()
@@ -125,7 +130,7 @@ class Held:
             logits_of(theta, BlockDiagonal(part.a_hat, part.pool), part.x[None])
             for part in self.pieces
         ]
-        return torch.cat(found, 1)
+        return torch.cat(found, 1).cpu()
 
     def scores(self, theta: Theta) -> tuple[Tensor, Tensor]:
         """Metric and loss of each model ``[R]``."""
@@ -183,8 +188,7 @@ def _train(
 ) -> tuple[Theta, Tensor, Tensor]:
     batches = _Batches(material, training, seeds[0])
     start = initial(batches.width, training, material.num_outputs, seeds)
-    theta = tuple(t.clone() for t in start)
-    best = tuple(t.clone() for t in start)
+    theta, best = (tuple(t.to(material.device, copy=True) for t in start) for _ in range(2))
     score, loss = torch.full((len(seeds),), -1.0), torch.full((len(seeds),), torch.inf)
     lr, optimizer = training.lr, _adam(theta, training.lr, training.weight_decay)
     marks = {round((i + 1) * batches.steps / training.checks) for i in range(training.checks)}
@@ -202,7 +206,8 @@ def _train(
             better = (values > score) | ((values == score) & (losses < loss))
             score, loss = torch.where(better, values, score), torch.where(better, losses, loss)
             for kept, now in zip(best, theta, strict=True):
-                kept[better] = now[better]
+                which = better.to(kept.device)
+                kept[which] = now[which]
     return (theta if val is None else best), score, loss
 
 

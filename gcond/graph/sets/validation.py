@@ -47,7 +47,7 @@ class SetValidation:
         """Score of graphs with encoded rows, or ``None`` for a task without validation graphs."""
         if not len(self.task.index["val"]):
             return None
-        material = Material(graphs, _same, y, self.task.num_classes)
+        material = Material(graphs, _same, y, self.task.num_classes, self.task.device)
         seeds = range(self.seed, self.seed + self.validator.models)
         _, values, losses = train(material, seeds, self.validator.training, self._held)
         return Score(float(values.mean()), -float(losses.mean()))

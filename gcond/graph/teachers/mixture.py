@@ -73,11 +73,12 @@ class SelfTraining:
         entropy = -(q * np.log(q.clip(1e-30))).sum(1) / np.log(task.num_classes)
         sure = torch.as_tensor((1 - entropy).clip(1e-6, 1)).float()
         everyone = replace(task, index={**task.index, "train": np.arange(len(q))})
-        view = replace(receptive.of_split(everyone, "train"), y=torch.as_tensor(q))
+        view = receptive.of_split(everyone, "train")
+        view = replace(view, y=torch.as_tensor(q).to(view.y.device))
         val = receptive.of_split(task, "val") if len(task.index["val"]) else None
-        seeds, weights = range(seed, seed + self.models), sure / sure.sum()
+        seeds, weights = range(seed, seed + self.models), (sure / sure.sum()).to(view.y.device)
         found, _, _ = train(view, task.num_classes, seeds, self.training, val, importance=weights)
-        mean: Distributions = logits(view, found).softmax(-1).mean(0).numpy()
+        mean: Distributions = logits(view, found).softmax(-1).mean(0).cpu().numpy()
         return mean
 
     def _targets(self, task: NodeTask, seed: int) -> Distributions:

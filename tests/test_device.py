@@ -1,0 +1,158 @@
+"""The same run on another device: nothing mixes, and nothing of the outcome changes.
+
+There is no second device where these tests run; ``pretending`` stands in for one.
+"""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch_geometric.nn
+from pretending import elsewhere
+
+import gcond
+from gcond.evaluation.protocol import get_protocol
+from gcond.evaluation.sets import POOL_200
+from gcond.graph.adjacency import Cosine, FreeLogits, LowRank
+from gcond.graph.initialise import Selected
+from gcond.graph.labels import Taught
+from gcond.graph.models import GCN, Module, PropagatedMLP
+from gcond.graph.training import Training
+from gcond.graph.validation import Validator
+from gcond.matching import Best, Schedule, Turns, WhileRealImproves
+from gcond.matching.device import device_of
+from gcond.testing import example_graphs
+
+
+def short(name, **settings):
+    base = replace(
+        gcond.get_method(name),
+        schedule=Schedule(2, 2, 1),
+        turns=Turns(1, 1),
+        init=Selected(),
+        validator=Validator(Training(8, epochs=4, validate_every=2), models=2),
+        selection=Best(1),
+    )
+    return replace(base, **settings)
+
+
+def _module(in_channels, out_channels):
+    return torch_geometric.nn.GCN(in_channels, 8, 2, out_channels)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        short("gcond"),
+        short("gcond", adjacency=FreeLogits(), hold=True, advance=WhileRealImproves()),
+        short("gcond", adjacency=LowRank(), model=PropagatedMLP(hidden_channels=8)),
+        short("gcond-x", labels=Taught(soft=True), batch_size=5),
+        short("gcond-x", adjacency=Cosine(), model=GCN(hidden_channels=8)),
+        short("doscond-x", model=GCN(hidden_channels=8, fanouts=(3, 2))),
+        short("doscond-x", model=Module(_module)),
+        short("dcc"),
+        short("dm"),
+    ],
+    ids=lambda method: (
+        f"{method.name}-{type(method.adjacency).__name__}-{type(method.model).__name__}"
+    ),
+)
+def test_a_run_elsewhere_is_the_run_here(example, method):
+    here = gcond.condense(example, num_nodes=9, method=method)
+    with elsewhere():
+        there = gcond.condense(example, num_nodes=9, method=method, device="cuda")
+    assert there.x.device.type == "cpu"
+    assert torch.allclose(here.x, there.x, rtol=1e-4, atol=1e-6)
+    assert torch.allclose(here.edge_weight, there.edge_weight, rtol=1e-4, atol=1e-6)
+    assert here.history.losses == pytest.approx(there.history.losses, rel=1e-4)
+    assert here.history.scores == there.history.scores
+
+
+def test_a_run_that_was_interrupted_there_goes_on_here(example, tmp_path):
+    class InterruptedRunError(Exception):
+        pass
+
+    def stop(moment):
+        if moment.progress.epoch == 2:
+            raise InterruptedRunError
+
+    path, method = tmp_path / "run.safetensors", short("gcond", schedule=Schedule(4, 2, 1))
+    whole = gcond.condense(example, num_nodes=9, method=method)
+    with elsewhere(), pytest.raises(InterruptedRunError):
+        gcond.condense(
+            example, num_nodes=9, method=method, device="cuda", checkpoint=path, observers=[stop]
+        )
+    rest = gcond.condense(example, num_nodes=9, method=method, checkpoint=path, resume=True)
+    assert torch.allclose(whole.x, rest.x, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["GCN", "SGC", "GAT", "ChebNet", "GraphSAGE"])
+def test_models_are_judged_elsewhere_as_here(example, model):
+    small = gcond.condense(example, num_nodes=9, method="random")
+    protocol = get_protocol("gcn-600")
+    protocol = replace(protocol, training=replace(protocol.training, epochs=4, validate_every=2))
+    asked = {"model": model, "protocol": protocol, "seeds": 1, "baselines": ("whole",)}
+    here = gcond.evaluate(small, example, **asked)
+    with elsewhere():
+        there = gcond.evaluate(small, example, **asked, device="cuda")
+        module = gcond.fit(small, model, example, protocol=protocol, device="cuda")
+    assert [row.accuracies for row in here.rows] == [row.accuracies for row in there.rows]
+    assert {p.device.type for p in module.parameters()} == {"meta"}
+
+
+def test_sets_of_graphs_are_condensed_and_judged_elsewhere(tmp_path):
+    graphs = example_graphs(60)
+    method = replace(gcond.get_method("doscond", "graphs"), schedule=Schedule(2), selection=Best(1))
+    protocol = replace(POOL_200, training=replace(POOL_200.training, epochs=2, checks=1))
+    here = gcond.condense(graphs, per_class=1, method=method)
+    wanted = gcond.evaluate(here, graphs, protocol=protocol, seeds=1, baselines=("whole",))
+    with elsewhere():
+        there = gcond.condense(graphs, per_class=1, method=method, device="cuda")
+        found = gcond.evaluate(
+            here, graphs, protocol=protocol, seeds=1, baselines=("whole",), device="cuda"
+        )
+        gcond.fit(here, dataset=graphs, protocol=protocol, device="cuda")
+    assert torch.allclose(here.x.float(), there.x.float(), rtol=1e-4, atol=1e-6)
+    assert [r.accuracies for r in wanted.rows] == [r.accuracies for r in found.rows]
+
+
+def test_the_stand_in_refuses_what_cuda_refuses():
+    with elsewhere():
+        there = torch.ones(3, device="meta")
+        with pytest.raises(RuntimeError, match="same device"):
+            there + torch.ones(3)
+        with pytest.raises(TypeError, match="numpy"):
+            there.numpy()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("cuda", "sees no CUDA device"),
+        ("cuda:7", "sees no CUDA device"),
+        ("mps", "must be 'cpu', 'cuda'"),
+        ("gpu", "got 'gpu'"),
+        (3.5, "got '3.5'"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused_before_any_work(example, given, said, tmp_path):
+    if torch.cuda.is_available() and str(given).startswith("cuda"):
+        pytest.skip("there is a CUDA device")
+    path = tmp_path / "run.safetensors"
+    with pytest.raises(ValueError, match=said):
+        gcond.condense(example, num_nodes=9, device=given, checkpoint=path)
+    assert not path.exists()
+    with pytest.raises(ValueError, match=said):
+        gcond.evaluate(gcond.condense(example, num_nodes=9, method="random"), example, device=given)
+
+
+def test_the_process_takes_the_device_of_its_number(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert device_of("cuda", {"LOCAL_RANK": "1"}) == torch.device("cuda", 1)
+    assert device_of("cuda:0", {"LOCAL_RANK": "1"}) == torch.device("cuda", 0)
+    assert device_of("auto", {}) == torch.device("cuda", 0)
+    with pytest.raises(ValueError, match="the last one here is 'cuda:1'"):
+        device_of("cuda", {"LOCAL_RANK": "2"})
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert device_of("auto", {}) == device_of(None) == device_of("cpu") == torch.device("cpu")

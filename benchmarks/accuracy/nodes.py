@@ -64,11 +64,13 @@ def contestants() -> dict[str, Any]:
         "centroid": gcond.get_method("centroid"),
         "gcond, step 0": replace(main, schedule=replace(main.schedule, epochs=0)),
         "gcond": main,
+        "gcond, adjacency held": replace(main, hold=True),
         "gcond-x": gcond.get_method("gcond-x"),
         "doscond": gcond.get_method("doscond"),
         "doscond-x": gcond.get_method("doscond-x"),
         "gcond from noise, step 0": replace(noise, schedule=replace(main.schedule, epochs=0)),
         "gcond from noise": noise,
+        "doscond from noise": replace(noise, name="doscond", schedule=Schedule(epochs=400)),
         "bags-hard": gcond.get_method("bags-hard"),
         "bags": gcond.get_method("bags"),
     }

@@ -22,7 +22,7 @@ from gcond.budget import allocate
 from gcond.datasets import as_task
 from gcond.graph.adjacency import Identity
 from gcond.graph.method import GraphMethod
-from gcond.matching import Gradients
+from gcond.matching import Gradients, Turns
 
 SEEDS = 10
 TURNS = ("structure", "features")
@@ -40,6 +40,7 @@ def main() -> None:
     print("\nOne matching step on exact neighbourhoods, relative differences of the two sides:")
     print(", ".join(f"{name} {value:.7g}" for name, value in same.items()))
     rows = _shown(_steps(problem, options), head())
+    rows += _shown(_cycle(problem, options), head())
     pairs = Pairs(problem, options.steps)
     found = alternate(options.repeats, pairs.factored, pairs.concatenated)
     rows += _shown([Row("pairwise MLP alone, forward and backward", *found)], head())
@@ -73,7 +74,8 @@ def _problem(options: argparse.Namespace) -> Problem:
     counts = torch.tensor(allocate(options.num_nodes, task.train_counts))
     method = gcond.get_method("gcond")
     assert isinstance(method, GraphMethod)
-    return Problem(task, method, counts, CLOCKS[options.clock])
+    # The step of the paper, whose adjacency follows the features in every turn.
+    return Problem(task, replace(method, hold=False), counts, CLOCKS[options.clock])
 
 
 def _steps(problem: Problem, options: argparse.Namespace) -> Iterator[Row]:
@@ -91,6 +93,33 @@ def _steps(problem: Problem, options: argparse.Namespace) -> Iterator[Row]:
         work = problem, turn, inner, steps
         found = alternate(repeats, Ours(*work), Reference(*work))
         yield Row(f"outer step, {inner} inner steps, {turn} turn", *found)
+
+
+def _cycle(problem: Problem, options: argparse.Namespace) -> Iterator[Row]:
+    """A matching step of the whole method: the mean over one cycle of its turns."""
+    turns = problem.method.turns
+    assert isinstance(turns, Turns)
+    held = replace(problem, method=replace(problem.method, hold=True))
+    sides = [
+        contestant
+        for turn in TURNS
+        for contestant in (
+            Ours(problem, turn, 0, options.steps),
+            Ours(held, turn, 0, options.steps),
+            Reference(problem, turn, 0, options.steps),
+        )
+    ]
+    found = alternate(options.repeats, *sides)
+    following, default, theirs = (
+        [
+            (turns.structure * a + turns.features * b) / (turns.structure + turns.features)
+            for a, b in zip(found[side], found[side + 3], strict=True)
+        ]
+        for side in range(3)
+    )
+    name = f"matching step, {turns.structure} structure : {turns.features} features"
+    yield Row(name, following, theirs)
+    yield Row(name, default, theirs, "as gcond runs: the adjacency held for the features")
 
 
 def _held(problem: Problem, options: argparse.Namespace) -> Iterator[Row]:

@@ -12,6 +12,8 @@ from gcond.graph.labels import Heard, Taught, TrainingLabels
 from gcond.graph.method import GraphMethod
 from gcond.graph.models import PropagatedMLP
 from gcond.graph.teachers import GRAND, KernelRidge, Mixture, SelfTraining
+from gcond.graph.training import Training
+from gcond.graph.validation import Validator
 from gcond.graph.whitening import Whitened
 from gcond.matching import (
     AllAtOnce,
@@ -41,6 +43,7 @@ GCOND = GraphMethod(
     Schedule(epochs=10, outer_steps=10, inner_steps=5),
     init=STARTS,
     features=Step(0.01, relative=True, anneal=True),
+    hold=True,
     selection=Best(checks=5),
 )
 GCOND_X = replace(GCOND, name="gcond-x", adjacency=Identity(), turns=AllAtOnce())
@@ -63,6 +66,9 @@ TEACHER = Mixture(
 )
 """The strongest teacher; ``RIDGE`` alone is the quick one."""
 
+THOROUGH = Validator(Training(128, epochs=150, lr=0.03, validate_every=15))
+"""For a choice among starts alone, which is all there is to wait for."""
+
 WHITENED: tuple[Initialisation, ...] = (
     Whitened(Bags(num_layers=2, alpha=0), 1.0),
     Whitened(Bags(num_layers=2, alpha=0), 0.3),
@@ -84,6 +90,7 @@ def _bags(name: str, soft: bool) -> GraphMethod:
         labels=Taught(TEACHER, soft),
         init=BestOf(candidates),
         schedule=Schedule(epochs=0),
+        validator=THOROUGH,
     )
 
 

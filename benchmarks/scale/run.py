@@ -3,6 +3,10 @@
     python benchmarks/scale/run.py                    # all of it, a few GB of scratch files
     python benchmarks/scale/run.py --quick            # the same on small graphs, a minute
     python benchmarks/scale/run.py --folder /scratch  # where the graphs are written and kept
+    python benchmarks/scale/run.py --again            # measure anew what the JSON has already
+
+Figures are written as they come; a run that was stopped goes on with those that are missing. All of
+it takes some ten minutes on a machine that does nothing else.
 
 Every figure comes from a process of its own, so that peaks do not mix. Peak memory is the largest
 resident set that the system saw (``ru_maxrss``), libraries and mapped files included: the strictest
@@ -31,8 +35,8 @@ FULL: Cases = {
     "propagation": [
         *[(200_000, degree, 128, "4GB", "float32") for degree in (5, 10, 20, 40)],
         *[(200_000, 20, features, "4GB", "float32") for features in (32, 64, 256)],
-        *[(1_000_000, 10, 512, memory, "float32") for memory in ("800MB", "1200MB", "1600MB")],
-        (1_000_000, 10, 512, "800MB", "float16"),
+        *[(500_000, 10, 512, memory, "float32") for memory in ("500MB", "700MB", "900MB")],
+        (500_000, 10, 512, "500MB", "float16"),
     ],
 }
 QUICK: Cases = {
@@ -43,11 +47,19 @@ QUICK: Cases = {
 
 
 def measured(name: str, folder: Path, case: tuple[str | int, ...]) -> Facts:
-    """One figure, from a process of its own."""
+    """One figure, from a process of its own, on a graph that another one wrote."""
+    size = (case[0], 10, 128) if name == "step" else case[:3]
+    of_its_own("prepare", folder, size)
+    facts = {"case": list(case)} | of_its_own(name, folder, case)
+    print(f"{name} {case}: {facts}", file=sys.stderr, flush=True)
+    return facts
+
+
+def of_its_own(name: str, folder: Path, case: tuple[str | int, ...]) -> Facts:
+    """What a process that does nothing else finds."""
     command = [sys.executable, str(HERE / "measures.py"), name, str(folder), *map(str, case)]
     found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     facts: Facts = json.loads(found.stdout.splitlines()[-1])
-    print(f"{name} {case}: {facts}", file=sys.stderr, flush=True)
     return facts
 
 
@@ -112,8 +124,9 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, help="where graphs are written and kept")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("--only", nargs="*", choices=list(FULL), default=list(FULL))
-    parser.add_argument("--json", type=Path, default=HERE.parent / "results" / "scale.json")
+    parser.add_argument("--json", type=Path, help="by default benchmarks/results/scale.json")
     parser.add_argument("--plot", type=Path, help="by default beside the JSON")
     options = parser.parse_args()
     cases = QUICK if options.quick else FULL
@@ -122,16 +135,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        found: dict[str, list[Facts]] = (
-            json.loads(options.json.read_text())["found"] if options.json.exists() else {}
-        )
+        path = options.json or (folder if options.quick else HERE.parent / "results") / "scale.json"
+        there = path.exists() and not options.again
+        found: dict[str, list[Facts]] = json.loads(path.read_text())["found"] if there else {}
         for name in options.only:
-            found[name] = [measured(name, folder, case) for case in cases[name]]
-            content = {"machine": machine(), "found": found}
-            options.json.write_text(json.dumps(content, indent=1) + "\n")
-    if set(found) == set(FULL):
-        print(tables(found))
-        picture(found, options.plot or options.json.with_suffix(".svg"))
+            known = {tuple(facts.get("case", ())): facts for facts in found.get(name, [])}
+            found[name] = [known[case] for case in cases[name] if case in known]
+            for case in cases[name]:
+                if case not in known:
+                    found[name].append(measured(name, folder, case))
+                    content = {"machine": machine(), "found": found}
+                    path.write_text(json.dumps(content, indent=1) + "\n")
+        if set(found) == set(FULL):
+            print(tables(found))
+            picture(found, options.plot or path.with_suffix(".svg"))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 import torch
 from stored import stored
 
-from gcond.graph.large import propagation
+from gcond.graph.large import plan
 from gcond.graph.large.edges import Edges, neighbour_sums
 from gcond.graph.large.propagation import Plan, Propagation
 from gcond.graph.preprocess import fit
@@ -26,10 +26,9 @@ def store(tmp_path):
 @pytest.fixture
 def narrow(monkeypatch):
     """Several blocks of columns and several pieces of edges, however small the graph."""
-    monkeypatch.setattr(propagation, "WIDEST", 3)
-    monkeypatch.setattr(propagation, "WHOLE", 0)
-    plan = Plan.of
-    monkeypatch.setattr(Plan, "of", lambda *a: Plan(plan(*a).width, edges=300, rows=50, chunk=70))
+    monkeypatch.setattr(plan, "WIDEST", 3)
+    of = Plan.of
+    monkeypatch.setattr(Plan, "of", lambda *a: Plan(of(*a).width, edges=300, rows=50, chunk=70))
 
 
 def adjacency(store, within=False):

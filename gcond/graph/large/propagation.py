@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,8 +15,9 @@ from torch import Tensor
 
 from gcond.graph.large import cache
 from gcond.graph.large.cache import Journal
+from gcond.graph.large.columns import Columns, side_by_side
 from gcond.graph.large.edges import Edges, neighbour_sums, open_within, within_splits
-from gcond.graph.large.memory import resident, shown
+from gcond.graph.large.plan import Plan
 from gcond.graph.large.reading import File
 from gcond.graph.preprocess import Preprocess
 from gcond.graph.store import Growing, Store
@@ -28,13 +29,6 @@ Precision = Literal["float32", "float16"]
 Which = Literal["labelled", "all"]
 Report = Callable[[float], None]
 """Called with the share that is done, from 0 to 1."""
-
-WIDEST, WHOLE = 64, 128
-"""Columns that are propagated together at most, since more of them do not stay in a processor's
-cache; up to :data:`WHOLE` it is still cheaper not to cut them."""
-
-BUFFER = 1 << 26
-"""Bytes of a piece at most, read ahead while the one before is worked on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +108,7 @@ class Propagation:
         scale = torch.from_numpy(edges.scale())
         needed = self._needed(edges, plan)
         done = _Done(len(blocks) * sum(edges.count(rows) for rows in needed), report)
-        columns = _Columns(self, journal, plan, blocks)
+        columns = Columns(self, journal, plan, blocks)
         for number, block in enumerate(blocks):
             names = [f"hop{k}.{number}" for k in range(1, self.hops + 1)]
             if all(journal.has(name) for name in names):
@@ -128,7 +122,7 @@ class Propagation:
         names = [f"hop{k}" for k in range(1, self.hops + 1)]
         for name in names:
             if not journal.has(name):
-                _side_by_side(journal, name, len(blocks), plan)
+                side_by_side(journal, name, len(blocks), plan)
         found = journal.close(names)
         log.info("propagated %s in %.1f s", self.store, time.perf_counter() - began)
         return found
@@ -183,119 +177,6 @@ class Propagation:
                 out[rows] = h.mul_(scale[rows][:, None]).to(u.dtype)
             done.add(len(piece.indices))
         return out
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a budget is spent.
-
-    Args:
-        width: Columns that are propagated together.
-        edges: Edges of a piece.
-        rows: Rows of a piece.
-        chunk: Rows of the features that are read together.
-    """
-
-    width: int
-    edges: int
-    rows: int
-    chunk: int
-
-    @staticmethod
-    def of(job: Propagation, memory: int) -> Plan:
-        r"""Two blocks ``[N, b]`` (one for a single hop) have what is left of the budget after
-        the process as it is, the row pointers, scales and masks, and four pieces."""
-        store, base = job.store, resident()
-        n, d = store.num_nodes, store.num_features
-        fixed = n * (8 + 4 + 2 + job.hops)
-        size = np.dtype(job.precision).itemsize * (1 if job.hops == 1 else 2)
-        left = int(0.97 * memory) - base - fixed
-        buffer = max(min(BUFFER, left // 12), 1 << 20)
-        widest = d if d <= WHOLE else WIDEST
-        room = (left - 4 * buffer) // max(n * size, 1)
-        width = min(room, widest)
-        if room < min(4, d):
-            least = base + fixed + 4 * (1 << 20) + min(4, d) * n * size
-            raise MemoryError(
-                f"{shown(memory)} are too little to propagate {n} nodes; the process has "
-                f"{shown(base)} already, the graph needs {shown(fixed)} and four columns of "
-                f"features {shown(4 * n * size)}: give memory={int(1.1 * least)} or more"
-            )
-        if width < d:
-            width = -(-d // -(-d // width))  # blocks of equal width
-        return Plan(
-            width,
-            edges=max(buffer // (4 * store.indices.dtype.itemsize), 1),
-            rows=max(buffer // (16 * width), 1),
-            chunk=max(buffer // (24 * d), 1),
-        )
-
-    def blocks(self, d: int) -> list[range]:
-        """Columns of each block."""
-        return [range(c, min(c + self.width, d)) for c in range(0, d, self.width)]
-
-
-class _Columns:
-    """Prepared features, column block by column block. Where there are more than two, all of them
-    are written out once, so that the features are read once and not for every block."""
-
-    def __init__(self, job: Propagation, journal: Journal, plan: Plan, blocks: list[range]) -> None:
-        self.job, self.journal, self.plan, self.blocks = job, journal, plan, blocks
-        self.source = File.of(job.store.x)
-        if len(blocks) > 2 and not all(journal.has(self._name(i)) for i in range(len(blocks))):
-            self._spool()
-
-    @staticmethod
-    def _name(number: int) -> str:
-        return f"hop0.{number}"
-
-    def scaled(self, number: int, scale: Tensor) -> Tensor:
-        r""":math:`S X` of a block's columns ``[N, b]``."""
-        block, dtype = self.blocks[number], getattr(torch, self.job.precision)
-        out = torch.empty(self.job.store.num_nodes, len(block), dtype=dtype)
-        spooled = self._name(number) in self.journal.done
-        for rows, found in self._spooled(number) if spooled else self._prepared():
-            part = found if spooled else found[:, block.start : block.stop]
-            out[rows] = torch.from_numpy(part).float().mul_(scale[rows][:, None])
-        return out
-
-    def _prepared(self) -> Iterator[tuple[slice, Array]]:
-        for start in range(0, self.source.shape[0], self.plan.chunk):
-            stop = min(start + self.plan.chunk, self.source.shape[0])
-            x = self.source.read(start, stop).astype(np.float32, copy=False)
-            yield slice(start, stop), self.job.preprocess(x)
-
-    def _spooled(self, number: int) -> Iterator[tuple[slice, Array]]:
-        file = self.journal.file(self._name(number))
-        step = self.plan.rows
-        for start in range(0, file.shape[0], step):
-            stop = min(start + step, file.shape[0])
-            yield slice(start, stop), file.read(start, stop)
-
-    def _spool(self) -> None:
-        dtype = np.dtype(self.job.precision)
-        files = {
-            self._name(i): self.journal.array(self._name(i), dtype, (len(block),))
-            for i, block in enumerate(self.blocks)
-        }
-        for _, x in self._prepared():
-            for file, block in zip(files.values(), self.blocks, strict=True):
-                file.add(x[:, block.start : block.stop])
-        self.journal.finish(**files)
-
-
-def _side_by_side(journal: Journal, name: str, blocks: int, plan: Plan) -> None:
-    """Puts the columns of all blocks together, row by row."""
-    if blocks == 1:
-        journal.rename(f"{name}.0", name)
-        return
-    parts = [journal.file(f"{name}.{i}") for i in range(blocks)]
-    width = sum(part.shape[1] for part in parts)
-    out = journal.array(name, parts[0].dtype, (width,))
-    for start in range(0, parts[0].shape[0], plan.chunk):
-        stop = min(start + plan.chunk, parts[0].shape[0])
-        out.add(np.concatenate([part.read(start, stop) for part in parts], 1))
-    journal.finish(**{name: out})
 
 
 class _Done:

@@ -24,12 +24,16 @@ import torch
 
 import gcond
 from gcond.datasets import as_task
+from gcond.methods.settings import with_settings
 
 
 def measured(task: Any, num_nodes: int, whole: bool, options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of one size, the propagation in those of the first, and its scores."""
     began, used = time.perf_counter(), time.process_time()
-    small = gcond.condense(task, num_nodes=num_nodes, method=options.method, progress=False)
+    method = with_settings(
+        gcond.get_method(options.method), dict(each.split("=", 1) for each in options.set)
+    )
+    small = gcond.condense(task, num_nodes=num_nodes, method=method, progress=False)
     seconds, cpu = time.perf_counter() - began, time.process_time() - used
     found = gcond.evaluate(
         small,
@@ -62,6 +66,7 @@ def main() -> None:
     parser.add_argument("dataset", help="a name, or the folder of a store")
     parser.add_argument("--sizes", type=int, nargs="+", required=True)
     parser.add_argument("--method", default="gcond-x")
+    parser.add_argument("--set", nargs="*", default=[], help="settings of it, such as hold=true")
     parser.add_argument("--model", default="SGC", choices=("SGC", "GCN"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--memory", default="4GB")
@@ -93,6 +98,7 @@ def main() -> None:
                 about = {
                     "dataset": task.name,
                     "method": options.method,
+                    "set": options.set,
                     "model": options.model,
                     "memory": options.memory,
                     "threads": torch.get_num_threads(),

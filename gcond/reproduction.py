@@ -17,6 +17,7 @@ from gcond.datasets import as_image_task, as_task
 from gcond.evaluation import ImageProtocol, Protocol, evaluate, get_protocol
 from gcond.evaluation.images import get_image_protocol
 from gcond.matching import Observer
+from gcond.matching.device import Device, device_of
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def reproduce(
     seeds: int = 1,
     evaluation_seeds: int = 5,
     root: str | Path | None = None,
+    device: Device = None,
     progress: bool | None = None,
     observers: Sequence[Observer] = (),
 ) -> Reproduction:
@@ -100,6 +102,7 @@ def reproduce(
         seeds: Condensations, with the seeds from 0.
         evaluation_seeds: Models that judge each.
         root: Folder of the datasets, for names.
+        device: Where it runs, as for :func:`gcond.condense`.
         progress: Show a progress bar; by default in a terminal.
         observers: As for :func:`gcond.condense`.
 
@@ -111,6 +114,7 @@ def reproduce(
     for what, value in (("seeds", seeds), ("evaluation_seeds", evaluation_seeds)):
         if value < 1:
             raise ValueError(f"{what} must be at least 1, got {value}")
+    device_of(device)
     task = _opened(recipe, dataset, root)
     protocol = protocol_of(recipe)
     size: dict[str, Any] = {f"num_{recipe.items}": recipe.num_nodes}
@@ -122,11 +126,19 @@ def reproduce(
             **size,
             method=recipe.method,
             seed=seed,
+            device=device,
             progress=progress,
             observers=observers,
         )
         seconds.append(time.perf_counter() - began)
-        found = evaluate(small, task, protocol=protocol, seeds=evaluation_seeds, baselines=())
+        found = evaluate(
+            small,
+            task,
+            protocol=protocol,
+            seeds=evaluation_seeds,
+            baselines=(),
+            device=device,
+        )
         test.append(found.rows[0].accuracies)
         validation.append(found.rows[0].validation)
         steps.append(small.history.steps)

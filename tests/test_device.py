@@ -11,6 +11,7 @@ import torch_geometric.nn
 from pretending import elsewhere
 
 import gcond
+from gcond.datasets import Opening, kind_of
 from gcond.evaluation.protocol import get_protocol
 from gcond.evaluation.sets import POOL_200
 from gcond.graph.adjacency import Cosine, FreeLogits, LowRank
@@ -20,7 +21,7 @@ from gcond.graph.models import GCN, Module, PropagatedMLP
 from gcond.graph.training import Training
 from gcond.graph.validation import Validator
 from gcond.matching import Best, Schedule, Turns, WhileRealImproves
-from gcond.matching.device import device_of
+from gcond.matching.device import device_of, placed
 from gcond.testing import example_graphs
 
 
@@ -114,6 +115,13 @@ def test_sets_of_graphs_are_condensed_and_judged_elsewhere(tmp_path):
         gcond.fit(here, dataset=graphs, protocol=protocol, device="cuda")
     assert torch.allclose(here.x.float(), there.x.float(), rtol=1e-4, atol=1e-6)
     assert [r.accuracies for r in wanted.rows] == [r.accuracies for r in found.rows]
+
+
+def test_a_task_that_is_there_stays_the_same_with_all_it_knows(task):
+    assert kind_of(task).open(task, Opening()) is task
+    moved = placed(task, torch.device("meta"))
+    assert moved is not task
+    assert placed(moved, torch.device("cpu")).fingerprint == task.fingerprint
 
 
 def test_the_stand_in_refuses_what_cuda_refuses():

@@ -12,6 +12,7 @@ def reproduce(
     /,
     seeds: int = 1,
     evaluation_seeds: int = 5,
+    device: str | None = None,
     root: Path | None = None,
     out: Path | None = None,
     json: bool = False,
@@ -24,6 +25,7 @@ def reproduce(
         name: For example gcond/cora-70.
         seeds: Condensations.
         evaluation_seeds: Models that judge each.
+        device: Where it runs: cpu, cuda, cuda:1, or auto for CUDA where there is some.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
         out: File to write all figures to, as JSON.
         json: Print all figures as JSON.
@@ -38,7 +40,7 @@ def reproduce(
 
     if out is not None:
         writable(out, "--out")
-    result = run(name, seeds=seeds, evaluation_seeds=evaluation_seeds, root=root)
+    result = run(name, seeds=seeds, evaluation_seeds=evaluation_seeds, root=root, device=device)
     if out is not None:
         out.write_text(result.to_json() + "\n")
     say(result.to_json() if json else result.table())

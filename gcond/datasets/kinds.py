@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from gcond.graph.preprocess import Normalisation
 from gcond.graph.sets.task import SetTask
 from gcond.graph.task import NodeTask, Setting
 from gcond.image.task import ImageTask, only_cpu
-from gcond.matching.device import CPU
+from gcond.matching.device import CPU, placed
 from gcond.methods import Items
 
 AnyTask = NodeTask | SetTask | ImageTask
@@ -78,18 +78,18 @@ def _nodes(dataset: Any, how: Opening) -> NodeTask:
         split=how.split,
         memory=how.memory,
     )
-    return replace(task, device=how.device)
+    return placed(task, how.device)
 
 
 def _graphs(dataset: Any, how: Opening) -> SetTask:
     task = as_set_task(dataset, root=how.root, normalize=how.normalize, split=how.split)
-    return replace(task, device=how.device)
+    return placed(task, how.device)
 
 
 def _images(dataset: Any, how: Opening) -> ImageTask:
     only_cpu(how.device)
     task = as_image_task(dataset, root=how.root, normalize=how.normalize, split=how.split)
-    return replace(task, device=how.device)
+    return placed(task, how.device)
 
 
 NODES = Kind(

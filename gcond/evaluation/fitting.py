@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,7 +19,7 @@ from gcond.evaluation.views import Graph, Real, View, kept, of_condensed
 from gcond.graph.large.memory import Memory
 from gcond.graph.task import NodeTask
 from gcond.image.networks import Network
-from gcond.matching.device import CPU, Device, device_of
+from gcond.matching.device import CPU, Device, device_of, placed
 from gcond.matching.randomness import seeded
 
 Factory = Callable[[int, int], nn.Module]
@@ -120,7 +119,7 @@ def source_of(
         memory=memory,
     )
     check_same(condensed, task, "graph")
-    return replace(task, device=device)
+    return placed(task, device)
 
 
 def named(model: Any) -> Any:

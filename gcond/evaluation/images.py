@@ -30,7 +30,7 @@ from gcond.image.augmentation import Siamese
 from gcond.image.networks import Network, NetworkModel
 from gcond.image.outcome import Steps
 from gcond.image.task import ImageTask, PixelScale, Split, only_cpu
-from gcond.matching.device import CPU
+from gcond.matching.device import CPU, placed
 from gcond.methods import get_method
 from gcond.spelling import meant
 
@@ -285,7 +285,7 @@ def opened_images(
     split = 0 if isinstance(dataset, ImageSet) else source.split
     task = as_image_task(data, root=root, normalize=source.preprocess, split=split)
     check_same(condensed, task, "images")
-    return replace(task, device=device)
+    return placed(task, device)
 
 
 def model_name(model: Any) -> str:

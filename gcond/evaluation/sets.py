@@ -22,7 +22,7 @@ from gcond.graph.sets.encoding import Encoding
 from gcond.graph.sets.metrics import score_of
 from gcond.graph.sets.task import SetTask
 from gcond.graph.sets.training import Held, Material, SetTraining, train
-from gcond.matching.device import CPU
+from gcond.matching.device import CPU, placed
 from gcond.methods import get_method
 
 
@@ -86,7 +86,8 @@ def evaluate_set(
     baselines = ("random", "centroid", "whole") if baselines is None else baselines
     chosen = get_set_protocol(protocol)
     given = isinstance(dataset, SetTask)
-    task: SetTask = dataset if given else opened_set(condensed, dataset, root, device)
+    task: SetTask = dataset if given else opened_set(condensed, dataset, root)
+    task = placed(task, device)
     judge = Judge(task, chosen, seeds, model)
     counts = _counts(condensed)
     seen = {name: get_method(name, "graphs") for name in baselines if name != "whole"}
@@ -224,7 +225,7 @@ def opened_set(
     split = 0 if isinstance(dataset, GraphSet) else source.split
     task = as_set_task(data, root=root, normalize=source.preprocess.kind, split=split)
     check_same(condensed, task, "graphs")
-    return replace(task, device=device)
+    return placed(task, device)
 
 
 def _counts(condensed: Condensed) -> Tensor:

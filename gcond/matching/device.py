@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import torch
 
 CPU = torch.device("cpu")
+T = TypeVar("T", bound=Any)
 
 Device = str | torch.device | None
 """``"cpu"`` (``None`` too), ``"cuda"``, ``"cuda:1"``, or ``"auto"``: CUDA where there is some."""
@@ -48,6 +51,11 @@ def device_of(given: Device, environment: Mapping[str, str] = os.environ) -> tor
             "use that, or start no more processes than there are devices"
         )
     return torch.device("cuda", index)
+
+
+def placed(task: T, device: torch.device) -> T:
+    """A task on a device; the very same where it is there, with all that it has found out."""
+    return task if task.device == device else replace(task, device=device)
 
 
 def _unknown(given: object) -> ValueError:

@@ -45,7 +45,7 @@ def _module(in_channels, out_channels):
     "method",
     [
         short("gcond"),
-        short("gcond", adjacency=FreeLogits(), hold=True, advance=WhileRealImproves()),
+        short("gcond", adjacency=FreeLogits(), hold=False, advance=WhileRealImproves()),
         short("gcond", adjacency=LowRank(), model=PropagatedMLP(hidden_channels=8)),
         short("gcond-x", labels=Taught(soft=True), batch_size=5),
         short("gcond-x", adjacency=Cosine(), model=GCN(hidden_channels=8)),

@@ -41,7 +41,7 @@ Facts = dict[str, Any]
 
 TURNS = {
     "structure": {"turns": Turns(1, 0)},
-    "features": {"turns": Turns(0, 1)},
+    "features": {"turns": Turns(0, 1), "hold": False},
     "features, held": {"turns": Turns(0, 1), "hold": True},
 }
 

@@ -34,7 +34,7 @@ class Validator:
             check: a choice needs no more, and its cost follows them.
     """
 
-    training: Training = Training(128, epochs=60, lr=0.08, validate_every=10)  # noqa: RUF009
+    training: Training = Training(128, epochs=80, lr=0.05, validate_every=10)  # noqa: RUF009
     models: int = 4
     at_most: int = 2000
 

@@ -22,7 +22,8 @@ from timing import CLOCKS, Row, alternate, head, machine
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from gcond.image.networks import ConvNet, NetworkModel
+from gcond.image.network_model import NetworkModel
+from gcond.image.networks import ConvNet
 from gcond.matching import (
     Batch,
     ByClass,

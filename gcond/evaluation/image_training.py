@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gcond.image.augmentation import Siamese
-from gcond.image.networks import NETWORKS, VARIANTS, Network, Shape, build
+from gcond.image.layers import Shape
+from gcond.image.network_model import build
+from gcond.image.networks import NETWORKS, VARIANTS, Network
 from gcond.image.outcome import Steps
 from gcond.matching import Batch, Groups, generator_for
 from gcond.spelling import meant

@@ -27,7 +27,8 @@ from gcond.evaluation.image_training import (
 from gcond.evaluation.opening import check_same, given_or_named
 from gcond.evaluation.result import Evaluation, Row
 from gcond.image.augmentation import Siamese
-from gcond.image.networks import Network, NetworkModel
+from gcond.image.network_model import NetworkModel
+from gcond.image.networks import Network
 from gcond.image.outcome import Steps
 from gcond.image.task import ImageTask, PixelScale, Split, only_cpu
 from gcond.matching.device import CPU

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from gcond.image.initialise import ImageInitialisation, SelectedImages
-from gcond.image.networks import ConvNet, Network, NetworkModel
+from gcond.image.network_model import NetworkModel
+from gcond.image.networks import ConvNet, Network
 from gcond.image.outcome import ImageOutcome
 from gcond.image.pixels import LearnedRates, Pixels
 from gcond.image.real import RealImages

@@ -158,3 +158,16 @@ def test_a_budget_above_the_class_gives_images_that_can_part():
 def test_numbers_out_of_range_are_refused():
     with pytest.raises(ValueError, match="batch_size must be at least 1"):
         ImageMethod("dc", Schedule(1), batch_size=0)
+
+
+@pytest.mark.parametrize("method", [images.DC, images.DM], ids=lambda method: method.name)
+def test_networks_with_batch_normalisation_match_too(method):
+    norm = replace(short(method), network=ConvNet(4, norm="batch"))
+    found = run(replace(norm, advance=replace(norm.advance, batch_size=None)))
+    assert bool(torch.isfinite(found.pixels).all())
+
+
+def test_a_set_is_not_cut_into_batches_under_batch_normalisation():
+    method = replace(short(images.DC), network=ConvNet(4, norm="batch"))
+    with pytest.raises(ValueError, match="batch_size=256 cuts a set into batches"):
+        run(method)

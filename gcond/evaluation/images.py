@@ -14,28 +14,19 @@ from torch import nn
 from gcond import config
 from gcond.condensed import Condensed, parts_of
 from gcond.datasets import ImageSet, as_image_task
-from gcond.evaluation.image_training import (
-    ImageModel,
-    ImageTraining,
-    Lot,
-    accuracy,
-    fresh,
-    named,
-    stepped,
-    trained,
-)
+from gcond.evaluation.image_models import ImageModel, fresh, named
 from gcond.evaluation.opening import check_same, given_or_named
 from gcond.evaluation.result import Evaluation, Row
 from gcond.image.augmentation import Siamese
-from gcond.image.network_model import NetworkModel
 from gcond.image.networks import Network
 from gcond.image.outcome import Steps
-from gcond.image.task import ImageTask, PixelScale, Split, only_cpu
+from gcond.image.task import ImageTask, PixelScale, Split
+from gcond.image.training import ImageTraining, Lot, accuracy, stepped, trained
+from gcond.image.validation import unseen
 from gcond.matching.device import CPU
 from gcond.methods import get_method
 from gcond.spelling import meant
 
-UNSEEN = 10**9
 UNFLIPPED = ("mnist", "digits-images")
 """Datasets whose images mean something else in a mirror."""
 
@@ -258,21 +249,9 @@ def _fitted(
             f"protocol {protocol.name} trains by steps that were learned with the images, and "
             "there are none; use another protocol, such as 'short-300'"
         )
-    return stepped(_start(condensed, lot, seed), lot, condensed.steps)
-
-
-@torch.no_grad()
-def _start(condensed: Condensed, lot: Lot, seed: int) -> nn.Module:
-    """The network that the steps were learned for: its fixed parameters, or fresh ones."""
     method: Any = condensed.method
-    like = torch.empty(0)
-    bound = NetworkModel(method.network, lot.shape, lot.num_classes, like)
-    # An epoch that no run reaches: a stream of fresh networks gives one that was not seen.
-    theta = method.stream.draw(bound, UNSEEN + seed, condensed.seed)
-    module: nn.Module = fresh(method.network, lot.shape, lot.num_classes, seed)
-    for held, value in zip(module.parameters(), theta, strict=True):
-        held.copy_(value)
-    return module
+    start = unseen(method.network, method.stream, lot, seed, condensed.seed)
+    return stepped(start, lot, condensed.steps)
 
 
 def opened_images(

@@ -35,6 +35,8 @@ from gcond.image import initialise as image_initialise
 from gcond.image import method as image_method
 from gcond.image import networks, pixels
 from gcond.image import selection as image_selection
+from gcond.image import training as image_training
+from gcond.image import validation as image_validation
 from gcond.image.outcome import ImageCondenser
 from gcond.methods import coreset as selectors
 from gcond.methods import graph, images, sets
@@ -163,6 +165,8 @@ TYPES: Mapping[str, type] = {
         set_structure.Unlearned,
         set_training.SetTraining,
         set_validation.SetValidator,
+        image_validation.ImageValidator,
+        image_training.ImageTraining,
         models.GCN,
         models.Module,
         models.PropagatedMLP,

@@ -6,12 +6,15 @@ from images_in_code import image_task
 
 from gcond.image.method import ImageMethod
 from gcond.image.networks import ConvNet
+from gcond.image.validation import ImageValidator
 from gcond.matching import (
     Bank,
+    Best,
     Chunked,
     Embeddings,
     Full,
     ItemwiseGradient,
+    Last,
     NonFiniteError,
     Schedule,
     SquaredL2,
@@ -171,3 +174,32 @@ def test_a_set_is_not_cut_into_batches_under_batch_normalisation():
     method = replace(short(images.DC), network=ConvNet(4, norm="batch"))
     with pytest.raises(ValueError, match="batch_size=256 cuts a set into batches"):
         run(method)
+
+
+@each_method
+def test_under_best_no_method_ends_worse_than_its_start_on_validation_images(method):
+    validator = ImageValidator(replace(ImageValidator().training, most_steps=5), models=1)
+    chosen = replace(short(method), selection=Best(3), validator=validator)
+    found = run(chosen).progress
+    assert len(found.scores) == 4
+    assert found.scores[found.best_step] == max(found.scores.values())
+    again = run(chosen).progress
+    assert again.scores == found.scores
+    assert run(replace(chosen, selection=Last())).progress.losses == found.losses
+
+
+def test_a_run_whose_steps_spoil_it_keeps_its_start():
+    spoilt = replace(short(images.DM), pixels=Step(50.0, relative=True), selection=Best(2))
+    task = image_task()
+    found = run(spoilt, task)
+    assert found.progress.best_step == 0
+    start = task.scale.back(spoilt.start(task, COUNTS, 0).x.detach())
+    assert torch.equal(found.pixels, start)
+
+
+def test_best_without_validation_images_says_that_the_last_step_is_kept():
+    task = image_task()
+    bare = replace(task, index={**task.index, "val": task.index["val"][:0]})
+    with pytest.warns(UserWarning, match="no validation images"):
+        found = run(replace(short(images.DM), selection=Best()), bare)
+    assert found.progress.best_step == 3

@@ -72,7 +72,7 @@ _SET_METHODS: tuple[tuple[SetMethod, str], ...] = (
 _IMAGE_METHODS: tuple[tuple[ImageCondenser, str], ...] = (
     (images.DSA, "gradient matching through siamese augmentation, from real images"),
     (images.DC, "multi-step gradient matching, class by class"),
-    (images.DM, "mean embeddings under random networks; no second derivatives"),
+    (images.DM, "mean embeddings under a bank of random networks; no second derivatives"),
     (images.DCC, "gradients of each class first and of all classes together later"),
     (images.MULTI_LEVEL, "classes and their mean, angle and magnitude, early-stopped training"),
     (images.DD, "loss after a few learned training steps"),

@@ -21,8 +21,10 @@ from gcond.matching import (
     Step,
     Unrolled,
 )
+from gcond.matching.embeddings import EmbeddingMeans
 from gcond.methods import images
 
+MEMORIES = (Full(), Chunked(2))
 COUNTS = torch.tensor([2, 1, 2])
 LEARNED = [images.DC, images.DSA, images.DM, images.DCC, images.MULTI_LEVEL, images.DD]
 each_method = pytest.mark.parametrize("method", LEARNED, ids=lambda method: method.name)
@@ -78,6 +80,28 @@ def test_images_move_away_from_their_start(method):
     assert float(moved.abs().max()) > 1e-3
 
 
+def test_dm_looks_at_real_images_once_for_each_network(monkeypatch):
+    seen = []
+    measure = EmbeddingMeans.measure
+    monkeypatch.setattr(
+        EmbeddingMeans, "measure", lambda self, *given: seen.append(1) or measure(self, *given)
+    )
+    run(replace(short(images.DM, 6), stream=Bank(2)))
+    assert len(seen) == 2
+
+
+def test_mean_embeddings_do_not_depend_on_how_groups_fall_into_chunks():
+    task, method = image_task(), short(images.DM)
+    bound = method.plan(task, torch.empty(0)).model
+    batch = method.start(task, torch.tensor([5, 1, 3]), 0).decode()
+    theta = bound.draw(torch.Generator().manual_seed(0))
+    (whole,), (mean,) = (Embeddings(m).of(bound).measure(theta, batch) for m in MEMORIES)
+    rows = bound.embed(theta, *batch.inputs).detach()
+    expected = torch.stack([rows[:5].mean(0), rows[5], rows[6:].mean(0)])
+    assert torch.allclose(whole, expected, atol=1e-6)
+    assert torch.allclose(mean, expected, atol=1e-6)
+
+
 @each_method
 @pytest.mark.parametrize("memory", [Chunked(3), Chunked(3, again=True)], ids=str)
 def test_chunk_sizes_agree(method, memory):
@@ -90,17 +114,9 @@ def test_chunk_sizes_agree(method, memory):
 
 
 def test_papers_differ_in_what_they_say_they_differ_in():
-    assert (
-        replace(
-            images.DSA,
-            name="dm",
-            schedule=images.DM.schedule,
-            signal=images.DM.signal,
-            distance=SquaredL2(),
-            pixels=images.DM.pixels,
-        )
-        == images.DM
-    )
+    bank = {"stream": Bank(20), "batch_size": 256, "sample_once": True}
+    shared = {"schedule": images.DM.schedule, "signal": images.DM.signal}
+    assert replace(images.DC, name="dm", distance=SquaredL2(), **shared, **bank) == images.DM
     assert isinstance(images.DM.signal, Embeddings)
     assert images.DM.schedule.outer_steps == 1
 

@@ -124,7 +124,6 @@ def evaluate_images(
     device: torch.device = CPU,
 ) -> Evaluation:
     """:func:`gcond.evaluate` for images, one network after the other."""
-    only_cpu(device)
     chosen = get_image_protocol(protocol, condensed.steps)
     model = "ConvNet" if model is None else model
     named(model)
@@ -188,7 +187,7 @@ class ImageJudge:
         return self._row("whole", self._real("train"), self.task.nbytes, None)
 
     def _row(self, name: str, lot: Lot, nbytes: int, condensed: Condensed | None) -> Row:
-        began = time.perf_counter()
+        began, lot = time.perf_counter(), replace(lot, device=self.task.device)
         found: dict[Split, list[float]] = {"test": [], "val": []}
         for seed in range(self.seeds):
             module = _fitted(self.model, lot, self.protocol, self.task.name, seed, condensed)
@@ -202,7 +201,8 @@ class ImageJudge:
     def _real(self, split: Split) -> Lot:
         task = self.task
         y = task.labels(split)
-        return Lot(task.numbers(split), y, task.num_classes, task.shape, task.images)
+        shape, device = task.shape, task.device
+        return Lot(task.numbers(split), y, task.num_classes, shape, task.images, device)
 
 
 def lot_of(condensed: Condensed) -> Lot:
@@ -223,13 +223,13 @@ def fit_images(
     device: torch.device = CPU,
 ) -> nn.Module:
     """:func:`gcond.fit` for images; there is no checkpoint to choose, so the data is not used."""
-    only_cpu(device)
     chosen = get_image_protocol(protocol, condensed.steps)
     if dataset is not None:
         opened_images(condensed, dataset, None)
     model = "ConvNet" if model is None else model
     named(model)
-    return _fitted(model, lot_of(condensed), chosen, condensed.source.name, seed, condensed)
+    lot = replace(lot_of(condensed), device=device)
+    return _fitted(model, lot, chosen, condensed.source.name, seed, condensed)
 
 
 def _fitted(

@@ -71,10 +71,12 @@ class Siamese:
         for _ in range(many):
             chosen.append(int(torch.randint(len(names), (), generator=generator)))
             drawn.append(_numbers(1, generator, x))
-        which, numbers = torch.tensor(chosen, device=x.device)[classes], torch.cat(drawn)[classes]
+        which, numbers = torch.tensor(chosen).to(classes.device)[classes], torch.cat(drawn)[classes]
         parts, order = [], []
         for number in sorted(set(chosen)):
             rows = (which == number).nonzero().flatten()
+            if not len(rows):
+                continue
             parts.append(TRANSFORMATIONS[names[number]](x[rows], numbers[rows]))
             order.append(rows)
         return torch.cat(parts)[torch.cat(order).argsort()]

@@ -114,7 +114,7 @@ class ImageMethod:
                 "have the best one chosen",
                 stacklevel=3,
             )
-        plan = self.plan(task, torch.empty(0))
+        plan = self.plan(task, torch.empty(0, device=task.device))
         if progress is not None and progress.state:
             synthetic = self._pixels(progress.state["pixels.0"], task, counts)
         else:
@@ -138,7 +138,8 @@ class ImageMethod:
         y = torch.repeat_interleave(torch.arange(len(counts)), counts)
         groups = self.grouping.partition(y, counts, x.dtype)
         rho = None if self.rates is None else self.rates.start(counts)
-        return Pixels(x, y, task.num_classes, groups, rho=rho)
+        groups = groups.to(task.device)
+        return Pixels(x.to(task.device), y, task.num_classes, groups, rho=rho)
 
     def plan(self, task: ImageTask, like: Tensor) -> Plan:
         """The method as the loop reads it."""
@@ -162,5 +163,5 @@ class ImageMethod:
 def _outcome(task: ImageTask, synthetic: Pixels, run: Progress) -> ImageOutcome:
     """The state that a run prefers, as a result."""
     restore(synthetic, run.best_state)
-    pixels = task.scale.back(synthetic.x.detach())
+    pixels = task.scale.back(synthetic.x.detach().cpu())
     return ImageOutcome(pixels, synthetic.y, run, synthetic.steps())

@@ -57,7 +57,8 @@ class RealImages:
 
     def _batch(self, generator: torch.Generator) -> Batch:
         drawn = [_some(images, self.batch_size, generator) for images in self.classes]
-        return Batch((self.task.images(torch.cat(drawn)),), self.targets, self.groups)
+        images = self.task.images(torch.cat(drawn))
+        return Batch((images,), self.targets, self.groups).to(self.task.device)
 
 
 def _some(images: Tensor, most: int, generator: torch.Generator) -> Tensor:

@@ -13,6 +13,8 @@ from gcond.image.augmentation import Siamese
 from gcond.image.layers import Shape
 from gcond.image.outcome import Steps
 from gcond.matching import Batch, Groups, generator_for
+from gcond.matching.device import CPU
+from gcond.matching.randomness import seeded
 
 PIECE = 64
 """Images that are classified together: larger maps leave the processor's cache."""
@@ -61,6 +63,7 @@ class Lot:
         num_classes: Number of classes.
         shape: Channels, height and width of an image.
         load: Takes some of ``x`` to images.
+        device: Where networks are trained and tested on them.
     """
 
     x: Tensor
@@ -68,13 +71,18 @@ class Lot:
     num_classes: int
     shape: Shape
     load: Callable[[Tensor], Tensor] = lambda x: x
+    device: torch.device = CPU
+
+    def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Some of the images and their labels, on the device."""
+        return self.load(self.x[rows]).to(self.device), self.y[rows].to(self.device)
 
 
 def trained(module: nn.Module, lot: Lot, training: ImageTraining, seed: int) -> nn.Module:
     """Trains a network in place and returns it in evaluation mode, at its last step."""
     draws = generator_for(seed, "validation", 1)
-    with torch.random.fork_rng(devices=[]):  # dropout of models that are not ours
-        torch.manual_seed(seed)
+    module = module.to(lot.device)
+    with seeded(seed, lot.device):  # dropout of models that are not ours
         n, size = len(lot.y), training.batch_size
         last = training.steps(n)
         drop = round(last * training.drop_after / training.epochs)
@@ -82,7 +90,7 @@ def trained(module: nn.Module, lot: Lot, training: ImageTraining, seed: int) -> 
         module.train()
         while step < last:
             for rows in torch.split(torch.randperm(n, generator=draws), size):
-                x, y = lot.load(lot.x[rows]), lot.y[rows]
+                x, y = lot.take(rows)
                 if training.augmentation is not None:
                     x = seen(training.augmentation, x, y, draws)
                 optimizer.zero_grad()
@@ -101,10 +109,11 @@ def stepped(module: nn.Module, lot: Lot, steps: Steps) -> nn.Module:
     """Applies the training that images were learned for, and nothing else: plain gradient descent
     in the order of the steps."""
     batches = [(steps.batch == s).nonzero().flatten() for s in range(int(steps.batch.max()) + 1)]
+    module = module.to(lot.device)
     parameters = list(module.parameters())
     for t, lr in enumerate(steps.lr.tolist()):
-        rows = batches[t % len(batches)]
-        loss = cross_entropy(module(lot.x[rows]), lot.y[rows])
+        x, y = lot.take(batches[t % len(batches)])
+        loss = cross_entropy(module(x), y)
         for held, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             held.data.sub_(lr * gradient)
     return module.eval()
@@ -120,7 +129,8 @@ def judged(module: nn.Module, lot: Lot) -> tuple[float, float]:
     """Percent of images that a network classifies as labelled, and its mean loss on them."""
     right, loss = 0, 0.0
     for rows in torch.split(torch.arange(len(lot.y)), PIECE):
-        logits, y = module(lot.load(lot.x[rows])), lot.y[rows]
+        x, y = lot.take(rows)
+        logits = module(x)
         right += int((logits.argmax(-1) == y).sum())
         loss += float(cross_entropy(logits, y, reduction="sum"))
     return 100 * right / len(lot.y), loss / len(lot.y)

@@ -93,7 +93,7 @@ class ImageValidation:
         return trained(module, lot, self.validator.training, number)
 
     def _lot(self, x: Tensor, y: Tensor) -> Lot:
-        return Lot(x, y, self.task.num_classes, self.task.shape)
+        return Lot(x, y, self.task.num_classes, self.task.shape, device=self.task.device)
 
 
 @torch.no_grad()

@@ -70,7 +70,7 @@ DD = replace(
     init=NoiseImages(),
     schedule=Schedule(epochs=200),
     signal=Unrolled(),
-    distance=LossOf(),
+    distance=LossOf(memory=Chunked(64)),
     rates=LearnedRates(lr=0.1, epochs=10, step=Step(0.03, anneal=True)),
 )
 

@@ -30,10 +30,7 @@ def fresh(model: ImageModel, shape: Shape, num_classes: int, seed: int) -> nn.Mo
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if isinstance(found, str):
-            import timm
-
-            made: nn.Module = timm.create_model(found, in_chans=shape[0], num_classes=num_classes)
-            return made
+            return _from_timm(found, shape, num_classes)
         assert callable(found)
         built = found(shape[0], num_classes)
         assert isinstance(built, nn.Module)
@@ -52,18 +49,32 @@ def named(model: ImageModel) -> Any:
     known = {name.lower(): network for name, network in {**NETWORKS, **VARIANTS}.items()}
     if model.lower() in known:
         return known[model.lower()]
-    if _in_timm(model):
-        return model
+    try:
+        import timm
+    except ImportError as error:
+        absent = f"timm cannot be imported here ({error})"
+    else:
+        if timm.is_model(model):
+            return model
+        absent = f"timm {timm.__version__} has no such model"
     raise ValueError(
         f"unknown network {model!r}; {meant(model, [*NETWORKS, *VARIANTS])}known: "
-        f"{', '.join(NETWORKS)}, variants as {', '.join(list(VARIANTS)[:3])}, and with timm "
-        "installed the names of timm.list_models()"
+        f"{', '.join(NETWORKS)}, variants as {', '.join(list(VARIANTS)[:3])}, and the names of "
+        f"timm.list_models(); {absent}"
     )
 
 
-def _in_timm(name: str) -> bool:
+def _from_timm(name: str, shape: Shape, num_classes: int) -> nn.Module:
+    """A model of timm, shown two images so that one that cannot take them says so at once."""
+    import timm
+
+    made: nn.Module = timm.create_model(name, in_chans=shape[0], num_classes=num_classes)
     try:
-        import timm
-    except ImportError:
-        return False
-    return bool(timm.is_model(name))
+        with torch.no_grad():
+            made.eval()(torch.zeros(2, *shape))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"{name} of timm cannot take images of {shape[1]} x {shape[2]} pixels ({error}); "
+            "choose a convolutional network such as 'resnet26', or one of gcond.image.networks"
+        ) from error
+    return made

@@ -51,7 +51,7 @@ def named(model: ImageModel) -> Any:
         return known[model.lower()]
     try:
         import timm
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # a torchvision of another torch raises the latter
         absent = f"timm cannot be imported here ({error})"
     else:
         if timm.is_model(model):

@@ -13,7 +13,7 @@ RESULTS = Path(__file__).parent / "results"
 INTRODUCTION = """# Results on images
 
 Written by `python benchmarks/page.py` from the files in `benchmarks/results` that
-`python benchmarks/accuracy/images.py --json FILE` made.
+`python benchmarks/accuracy/images.py --workers 2 --json FILE` made.
 
 Test score in percent as mean ± std over condensation seeds x networks, the short defaults of every
 method, chosen on validation images of `digits-images`; test images are only reported. *Steps* are

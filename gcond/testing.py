@@ -16,11 +16,11 @@ from gcond.condensation import condense
 from gcond.condensed import Condensed, parts_of
 from gcond.datasets import GraphSet, ImageSet, Opening, kind_of
 from gcond.evaluation import ImageProtocol, Protocol, SetProtocol, evaluate
-from gcond.evaluation.image_training import ImageTraining
 from gcond.graph.sets.packed import packed
 from gcond.graph.sets.training import SetTraining
 from gcond.graph.training import Training
 from gcond.image.networks import ConvNet
+from gcond.image.training import ImageTraining
 from gcond.matching import Moment, Progress
 from gcond.methods import TYPES, Items
 

@@ -12,6 +12,7 @@ from pretending import elsewhere
 
 import gcond
 from gcond.datasets import Opening, kind_of
+from gcond.evaluation.images import EACH, ImageProtocol
 from gcond.evaluation.protocol import get_protocol
 from gcond.evaluation.sets import POOL_200
 from gcond.graph.adjacency import Cosine, FreeLogits, LowRank
@@ -20,6 +21,9 @@ from gcond.graph.labels import Taught
 from gcond.graph.models import GCN, Module, PropagatedMLP
 from gcond.graph.training import Training
 from gcond.graph.validation import Validator
+from gcond.image.networks import ConvNet
+from gcond.image.training import ImageTraining
+from gcond.image.validation import ImageValidator
 from gcond.matching import Best, Schedule, Turns, WhileRealImproves
 from gcond.matching.device import device_of, placed
 from gcond.testing import example_graphs
@@ -164,3 +168,38 @@ def test_the_process_takes_the_device_of_its_number(monkeypatch):
         device_of("cuda", {"LOCAL_RANK": "2"})
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert device_of("auto", {}) == device_of(None) == device_of("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["dsa", "dm", "dcc", "multi-level", "dd"])
+def test_images_are_condensed_elsewhere_as_here(name):
+    method = gcond.get_method(name, "images")
+    walks = method.schedule.inner_steps > 0
+    method = replace(
+        method,
+        # The stand-in has no second derivative of torch's group normalisation, which CUDA has.
+        network=ConvNet(4, norm="none"),
+        schedule=Schedule(2, 2, 2) if walks else Schedule(2),
+        batch_size=4,
+        selection=Best(1),
+        validator=ImageValidator(ImageTraining(epochs=2, drop_after=1), models=1),
+    )
+    here = gcond.condense("digits-images", per_class=1, method=method)
+    with elsewhere():
+        there = gcond.condense("digits-images", per_class=1, method=method, device="cuda")
+    assert there.x.device.type == there.y.device.type == "cpu"
+    assert torch.allclose(here.x, there.x, rtol=1e-3, atol=1e-4)
+    assert here.history.losses == pytest.approx(there.history.losses, rel=1e-3)
+    assert here.history.scores == pytest.approx(there.history.scores, abs=1)
+
+
+@pytest.mark.parametrize("model", ["ConvNet", "ConvNetBN"])
+def test_images_are_judged_elsewhere_as_here(model):
+    small = gcond.condense("digits-images", per_class=1, method="random")
+    protocol = ImageProtocol("short", ImageTraining(epochs=2, drop_after=1, augmentation=EACH))
+    asked = {"model": model, "protocol": protocol, "seeds": 1, "baselines": ()}
+    here = gcond.evaluate(small, **asked)
+    with elsewhere():
+        there = gcond.evaluate(small, **asked, device="cuda")
+        module = gcond.fit(small, model, protocol=protocol, device="cuda")
+    assert here.rows[0].accuracies == pytest.approx(there.rows[0].accuracies, abs=1)
+    assert {p.device.type for p in module.parameters()} == {"meta"}

@@ -1,6 +1,6 @@
 """Accuracy of every method on images beside random images and the whole set, one command.
 
-    python benchmarks/accuracy/images.py
+    python benchmarks/accuracy/images.py --workers 2
     python benchmarks/accuracy/images.py --dataset fashion-mnist --per-class 1 --seeds 1 \
         --methods random dc dsa dm --root DATA
 
@@ -9,6 +9,9 @@ judged under the same protocol, but for ``dd``, whose images belong to its learn
 beside random images under those steps. Settings of the methods were chosen on validation images;
 test images are only reported. Published numbers are those of the papers under their full
 schedules, ours are the library's short defaults, whose steps the table names.
+
+Every cell of a table, a method with a condensation seed, is work of its own for one thread; workers
+share the cells, and the figures do not depend on how many there are.
 """
 
 from __future__ import annotations
@@ -19,7 +22,10 @@ import platform
 import statistics
 import sys
 import time
-from dataclasses import replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -41,34 +47,60 @@ FIXED = ("herding", "k-center")
 """Methods in which nothing is random."""
 
 
-def measure(name: str, per_class: int, task: ImageTask, options: Any) -> dict[str, Any]:
-    """Condenses with every seed and judges each result with every network."""
+@dataclass(frozen=True)
+class Cell:
+    """One condensation and the networks that judge it."""
+
+    name: str
+    per_class: int
+    seed: int
+
+
+def measure(cell: Cell, options: Any) -> dict[str, Any]:
+    """Condenses with a seed and judges the result with every network."""
+    torch.set_num_threads(1)
+    task = opened(options.dataset, options.root)
     judge = ImageJudge(task, options.protocol, options.networks, options.model)
-    rows, beside, seconds, steps = [], [], [], 0
-    method: Any = gcond.get_method(name, "images")
-    if options.set and name in LEARNED:
+    method: Any = gcond.get_method(cell.name, "images")
+    if options.set and cell.name in LEARNED:
         method = with_settings(method, dict(setting.split("=", 1) for setting in options.set))
-    for seed in range(1 if name in FIXED else options.seeds):
-        small = gcond.condense(task, per_class=per_class, method=method, seed=seed, progress=False)
-        seconds.append(small.seconds or 0.0)
-        steps = small.history.steps
-        if small.steps is None:
-            rows.append(judge.row(name, small))
-            continue
-        own = ImageJudge(task, get_image_protocol(None, small.steps), options.networks)
-        rows.append(own.row(name, small))
-        beside.append(own.row("random", _random(task, per_class, small)))
+    small = gcond.condense(
+        task, per_class=cell.per_class, method=method, seed=cell.seed, progress=False
+    )
+    beside: list[float] = []
+    if small.steps is not None:
+        judge = ImageJudge(task, get_image_protocol(None, small.steps), options.networks)
+        beside += judge.row("random", _random(task, cell.per_class, small)).accuracies
+    row = judge.row(cell.name, small)
+    return {
+        "test": list(row.accuracies),
+        "validation": list(row.validation),
+        "beside": beside,
+        "protocol": judge.protocol.name,
+        "bytes": row.nbytes,
+        "steps": small.history.steps,
+        "selected": small.history.selected_step,
+        "seconds": [small.seconds or 0.0],
+        "judged_in": row.seconds,
+    }
+
+
+@cache
+def opened(dataset: str, root: Path | None) -> ImageTask:
+    """The dataset, once for each process."""
+    return as_image_task(dataset, root=root)
+
+
+def joined(name: str, per_class: int, cells: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row of the table, of one cell for each seed."""
+    lists = ("test", "validation", "beside", "seconds")
     return {
         "row": name,
         "per_class": per_class,
-        "protocol": "dd-steps" if beside else options.protocol.name,
-        "test": [v for row in rows for v in row.accuracies],
-        "validation": [v for row in rows for v in row.validation],
-        "beside": [v for row in beside for v in row.accuracies],
-        "bytes": rows[0].nbytes,
-        "steps": steps,
-        "seconds": seconds,
-        "judged_in": sum(row.seconds for row in rows),
+        **{key: cells[0][key] for key in ("protocol", "bytes", "steps")},
+        **{key: [value for cell in cells for value in cell[key]] for key in lists},
+        "selected": [cell["selected"] for cell in cells],
+        "judged_in": sum(cell["judged_in"] for cell in cells),
     }
 
 
@@ -109,20 +141,32 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], help="PATH=VALUE for learned methods")
     parser.add_argument("--whole", action="store_true", help="add the whole training set")
     parser.add_argument("--root", type=Path)
+    parser.add_argument("--workers", type=int, default=1, help="processes of one thread each")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     began, results = time.time(), []
-    task = as_image_task(options.dataset, root=options.root)
+    task = opened(options.dataset, options.root)
     print(
         f"{task}, {options.model}, protocol {options.protocol.name} ({options.protocol.digest}), "
         f"{options.seeds} condensation seeds x {options.networks} networks, test %"
     )
-    methods = sorted(options.methods, key=lambda name: name != "random")
-    for per_class in options.per_class:
-        print(f"\n{per_class} per class\n\n{HEAD}", flush=True)
-        random: list[float] = []
-        for name in methods:
-            results.append(measure(name, per_class, task, options))
+    rows = {
+        (per_class, name): [
+            Cell(name, per_class, seed) for seed in range(1 if name in FIXED else options.seeds)
+        ]
+        for per_class in options.per_class
+        for name in sorted(options.methods, key=lambda name: name != "random")
+    }
+    with workers(options.workers) as pool:
+        work = {
+            cell: pool.submit(measure, cell, options) for cells in rows.values() for cell in cells
+        }
+        size, random = 0, list[float]()
+        for (per_class, name), cells in rows.items():
+            if per_class != size:
+                size, random = per_class, []
+                print(f"\n{per_class} per class\n\n{HEAD}", flush=True)
+            results.append(joined(name, per_class, [work[cell].result() for cell in cells]))
             random = results[-1]["test"] if name == "random" else random
             print(line(results[-1], random or [0.0], task.name), flush=True)
             keep(results, options, time.time() - began)
@@ -131,6 +175,12 @@ def main() -> None:
         print(f"\nwhole: {whole.mean:.1f} ± {whole.std:.1f}")
         results.append({"row": "whole", "test": list(whole.accuracies), "seconds": whole.seconds})
     keep(results, options, time.time() - began)
+    print(f"\n{time.time() - began:.0f} s with {options.workers} workers")
+
+
+def workers(number: int) -> ProcessPoolExecutor:
+    """Processes that import everything anew, so that none inherits threads or a random state."""
+    return ProcessPoolExecutor(number, mp_context=get_context("spawn"))
 
 
 def keep(results: list[dict[str, Any]], options: argparse.Namespace, seconds: float) -> None:
@@ -143,7 +193,8 @@ def keep(results: list[dict[str, Any]], options: argparse.Namespace, seconds: fl
         "protocol": f"{options.protocol.name} ({options.protocol.digest})",
         "set": options.set,
         "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
+        "threads": 1,
+        "workers": options.workers,
         "machine": platform.processor() or platform.machine(),
         "seconds": round(seconds),
     }

@@ -5,9 +5,9 @@
 The reference is written from the description of the official loop of DC: class by class, the
 gradient of one batch of real images by autograd through a module, the gradient of the class's
 synthetic images through the same weights with its graph, the distance by autograd, and one double
-backward for the sum over classes. Both sides see the same images and the same networks and take
-turns; first it is checked that losses and derivatives agree. Pixels are random: no figure depends
-on them.
+backward for the sum over classes; poolings are those of torch. Both sides see the same images and
+the same networks and take turns; first it is checked that losses and derivatives agree. Pixels are
+random: no figure depends on them.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ from typing import Any
 import torch
 from timing import CLOCKS, Row, alternate, head, machine
 from torch import Tensor
+from torch.nn import AvgPool2d, Sequential
 from torch.nn.functional import cross_entropy
 
-from gcond.image.networks import ConvNet, NetworkModel
+from gcond.image.layers import Halving
+from gcond.image.network_model import NetworkModel
+from gcond.image.networks import ConvNet
 from gcond.matching import (
     Batch,
     ByClass,
@@ -57,6 +60,12 @@ class Step:
     def __init__(self, width: int, batch_size: int, per_class: int) -> None:
         like = torch.empty(0)
         self.model = NetworkModel(ConvNet(width, depth=3), SHAPE, CLASSES, like)
+        self.plain = NetworkModel(ConvNet(width, depth=3), SHAPE, CLASSES, like)
+        layers = self.plain.module.features
+        assert isinstance(layers, Sequential)
+        for place, layer in enumerate(layers):
+            if isinstance(layer, Halving):
+                layers[place] = AvgPool2d(2)
         self.theta = [self.model.draw(generator_for(i, "model")) for i in range(MODELS)]
         self.real, self.synthetic = batch_of(batch_size, "real"), batch_of(per_class, "init")
         self.turn = 0
@@ -83,10 +92,10 @@ class Step:
         total = torch.zeros(())
         for c in range(CLASSES):
             real = self.real.inputs[0][c * many : (c + 1) * many]
-            loss = cross_entropy(self.model(theta, real), torch.full((many,), c))
+            loss = cross_entropy(self.plain(theta, real), torch.full((many,), c))
             target = [g.detach().clone() for g in torch.autograd.grad(loss, theta)]
             images = x[c * few : (c + 1) * few]
-            loss = cross_entropy(self.model(theta, images), torch.full((few,), c))
+            loss = cross_entropy(self.plain(theta, images), torch.full((few,), c))
             found = torch.autograd.grad(loss, theta, create_graph=True)
             total = total + sum(apart(g, h) for g, h in zip(found, target, strict=True))
         (pull,) = torch.autograd.grad(total, x)

@@ -16,7 +16,7 @@ from gcond.graph.large.memory import Memory
 from gcond.graph.preprocess import Normalisation
 from gcond.graph.sets.task import SetTask
 from gcond.graph.task import NodeTask, Setting
-from gcond.image.task import ImageTask, only_cpu
+from gcond.image.task import ImageTask
 from gcond.matching.device import CPU, placed
 from gcond.methods import Items
 
@@ -87,7 +87,6 @@ def _graphs(dataset: Any, how: Opening) -> SetTask:
 
 
 def _images(dataset: Any, how: Opening) -> ImageTask:
-    only_cpu(how.device)
     task = as_image_task(dataset, root=how.root, normalize=how.normalize, split=how.split)
     return placed(task, how.device)
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from gcond.condensed import Condensed
-from gcond.evaluation import image_training, images
+from gcond.evaluation import image_models, images
 from gcond.evaluation.architectures import ARCHITECTURES
 from gcond.evaluation.fitting import Model, named
 from gcond.evaluation.images import ImageProtocol
@@ -241,7 +241,7 @@ class _Judging:
 
 def _network(model: Any) -> Any:
     """A network as it was given, once its name is known to be one."""
-    image_training.named(model)
+    image_models.named(model)
     return model
 
 

@@ -14,27 +14,19 @@ from torch import nn
 from gcond import config
 from gcond.condensed import Condensed, parts_of
 from gcond.datasets import ImageSet, as_image_task
-from gcond.evaluation.image_training import (
-    ImageModel,
-    ImageTraining,
-    Lot,
-    accuracy,
-    fresh,
-    named,
-    stepped,
-    trained,
-)
+from gcond.evaluation.image_models import ImageModel, fresh, named
 from gcond.evaluation.opening import check_same, given_or_named
 from gcond.evaluation.result import Evaluation, Row
 from gcond.image.augmentation import Siamese
-from gcond.image.networks import Network, NetworkModel
+from gcond.image.networks import Network
 from gcond.image.outcome import Steps
-from gcond.image.task import ImageTask, PixelScale, Split, only_cpu
+from gcond.image.task import ImageTask, PixelScale, Split
+from gcond.image.training import ImageTraining, Lot, accuracy, stepped, trained
+from gcond.image.validation import unseen
 from gcond.matching.device import CPU, placed
 from gcond.methods import get_method
 from gcond.spelling import meant
 
-UNSEEN = 10**9
 UNFLIPPED = ("mnist", "digits-images")
 """Datasets whose images mean something else in a mirror."""
 
@@ -132,7 +124,6 @@ def evaluate_images(
     device: torch.device = CPU,
 ) -> Evaluation:
     """:func:`gcond.evaluate` for images, one network after the other."""
-    only_cpu(device)
     chosen = get_image_protocol(protocol, condensed.steps)
     model = "ConvNet" if model is None else model
     named(model)
@@ -196,7 +187,7 @@ class ImageJudge:
         return self._row("whole", self._real("train"), self.task.nbytes, None)
 
     def _row(self, name: str, lot: Lot, nbytes: int, condensed: Condensed | None) -> Row:
-        began = time.perf_counter()
+        began, lot = time.perf_counter(), replace(lot, device=self.task.device)
         found: dict[Split, list[float]] = {"test": [], "val": []}
         for seed in range(self.seeds):
             module = _fitted(self.model, lot, self.protocol, self.task.name, seed, condensed)
@@ -210,7 +201,8 @@ class ImageJudge:
     def _real(self, split: Split) -> Lot:
         task = self.task
         y = task.labels(split)
-        return Lot(task.numbers(split), y, task.num_classes, task.shape, task.images)
+        shape, device = task.shape, task.device
+        return Lot(task.numbers(split), y, task.num_classes, shape, task.images, device)
 
 
 def lot_of(condensed: Condensed) -> Lot:
@@ -231,13 +223,13 @@ def fit_images(
     device: torch.device = CPU,
 ) -> nn.Module:
     """:func:`gcond.fit` for images; there is no checkpoint to choose, so the data is not used."""
-    only_cpu(device)
     chosen = get_image_protocol(protocol, condensed.steps)
     if dataset is not None:
         opened_images(condensed, dataset, None)
     model = "ConvNet" if model is None else model
     named(model)
-    return _fitted(model, lot_of(condensed), chosen, condensed.source.name, seed, condensed)
+    lot = replace(lot_of(condensed), device=device)
+    return _fitted(model, lot, chosen, condensed.source.name, seed, condensed)
 
 
 def _fitted(
@@ -257,21 +249,9 @@ def _fitted(
             f"protocol {protocol.name} trains by steps that were learned with the images, and "
             "there are none; use another protocol, such as 'short-300'"
         )
-    return stepped(_start(condensed, lot, seed), lot, condensed.steps)
-
-
-@torch.no_grad()
-def _start(condensed: Condensed, lot: Lot, seed: int) -> nn.Module:
-    """The network that the steps were learned for: its fixed parameters, or fresh ones."""
     method: Any = condensed.method
-    like = torch.empty(0)
-    bound = NetworkModel(method.network, lot.shape, lot.num_classes, like)
-    # An epoch that no run reaches: a stream of fresh networks gives one that was not seen.
-    theta = method.stream.draw(bound, UNSEEN + seed, condensed.seed)
-    module: nn.Module = fresh(method.network, lot.shape, lot.num_classes, seed)
-    for held, value in zip(module.parameters(), theta, strict=True):
-        held.copy_(value)
-    return module
+    start = unseen(method.network, method.stream, lot, seed, condensed.seed)
+    return stepped(start, lot, condensed.steps)
 
 
 def opened_images(

@@ -67,14 +67,18 @@ class Siamese:
             return TRANSFORMATIONS[name](x, _numbers(len(x), generator, x))
         classes = y if y.dim() == 1 else y.argmax(1)
         many = y.shape[1] if y.dim() == 2 else int(classes.max()) + 1
+        chosen, drawn = [], []
+        for _ in range(many):
+            chosen.append(int(torch.randint(len(names), (), generator=generator)))
+            drawn.append(_numbers(1, generator, x))
+        which, numbers = torch.tensor(chosen).to(classes.device)[classes], torch.cat(drawn)[classes]
         parts, order = [], []
-        for c in range(many):
-            name = names[int(torch.randint(len(names), (), generator=generator))]
-            numbers = _numbers(1, generator, x)
-            rows = (classes == c).nonzero().flatten()
-            if len(rows):
-                parts.append(TRANSFORMATIONS[name](x[rows], numbers.expand(len(rows), -1)))
-                order.append(rows)
+        for number in sorted(set(chosen)):
+            rows = (which == number).nonzero().flatten()
+            if not len(rows):
+                continue
+            parts.append(TRANSFORMATIONS[names[number]](x[rows], numbers[rows]))
+            order.append(rows)
         return torch.cat(parts)[torch.cat(order).argsort()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,15 +10,18 @@ import torch
 from torch import Tensor
 
 from gcond.image.initialise import ImageInitialisation, SelectedImages
-from gcond.image.networks import ConvNet, Network, NetworkModel
+from gcond.image.network_model import NetworkModel
+from gcond.image.networks import ConvNet, Network
 from gcond.image.outcome import ImageOutcome
 from gcond.image.pixels import LearnedRates, Pixels
 from gcond.image.real import RealImages
 from gcond.image.task import ImageTask
+from gcond.image.validation import ImageValidation, ImageValidator
 from gcond.matching import (
     Advance,
     AllAtOnce,
     Augmentation,
+    Best,
     ByClass,
     Chunked,
     CosinePerUnit,
@@ -66,6 +70,9 @@ class ImageMethod:
         batch_size: Real images of each class per step; classes that have more are sampled.
         sample_once: Draw that sample once for the run, so that what a bank of networks says of
             it is computed once.
+        validator: How a checkpoint is scored.
+        selection: Which checkpoint is kept, the last one by default; under ``Best()`` the one
+            that scores best on the validation images, the start included.
     """
 
     name: str
@@ -82,6 +89,8 @@ class ImageMethod:
     rates: LearnedRates | None = None
     batch_size: int = 256
     sample_once: bool = False
+    validator: ImageValidator = ImageValidator()  # noqa: RUF009
+    selection: Best | Last = Last()  # noqa: RUF009
 
     def __post_init__(self) -> None:
         at_least(1, batch_size=self.batch_size)
@@ -99,12 +108,21 @@ class ImageMethod:
         progress: Progress | None = None,
     ) -> ImageOutcome:
         """Condenses ``task`` to ``counts[c]`` images of each class, or continues a snapshot."""
-        plan = self.plan(task, torch.empty(0))
+        if isinstance(self.selection, Best) and not len(task.index["val"]):
+            warnings.warn(
+                f"{task.name} has no validation images, so the last step is kept; give val= to "
+                "have the best one chosen",
+                stacklevel=3,
+            )
+        plan = self.plan(task, torch.empty(0, device=task.device))
         if progress is not None and progress.state:
             synthetic = self._pixels(progress.state["pixels.0"], task, counts)
         else:
             synthetic = self.start(task, counts, seed)
-        real = RealImages(task, counts, self.grouping, self.batch_size, self.sample_once, seed)
+        validation = ImageValidation(task, self.validator, self.network, self.stream, seed)
+        real = RealImages(
+            task, counts, self.grouping, self.batch_size, self.sample_once, validation, seed
+        )
         try:
             run = match(real, synthetic, plan, seed=seed, progress=progress, observers=observers)
         except NonFiniteError as error:
@@ -120,7 +138,8 @@ class ImageMethod:
         y = torch.repeat_interleave(torch.arange(len(counts)), counts)
         groups = self.grouping.partition(y, counts, x.dtype)
         rho = None if self.rates is None else self.rates.start(counts)
-        return Pixels(x, y, task.num_classes, groups, rho=rho)
+        groups = groups.to(task.device)
+        return Pixels(x.to(task.device), y, task.num_classes, groups, rho=rho)
 
     def plan(self, task: ImageTask, like: Tensor) -> Plan:
         """The method as the loop reads it."""
@@ -137,12 +156,12 @@ class ImageMethod:
             schedule=self.schedule,
             turns=AllAtOnce(),
             steps=steps,
-            selection=Last(),
+            selection=self.selection,
         )
 
 
 def _outcome(task: ImageTask, synthetic: Pixels, run: Progress) -> ImageOutcome:
     """The state that a run prefers, as a result."""
     restore(synthetic, run.best_state)
-    pixels = task.scale.back(synthetic.x.detach())
+    pixels = task.scale.back(synthetic.x.detach().cpu())
     return ImageOutcome(pixels, synthetic.y, run, synthetic.steps())

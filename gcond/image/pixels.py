@@ -47,7 +47,7 @@ class Pixels:
 
     Args:
         x: Initial images ``[n, C, H, W]`` in class order.
-        y: Labels ``[n]``, fixed.
+        y: Labels ``[n]``, fixed; they stay on the CPU.
         num_classes: Number of classes.
         groups: How images are grouped in the objective.
         scale: Natural scale of a pixel, the unit of relative step sizes.
@@ -67,7 +67,7 @@ class Pixels:
         self.x = x.detach().clone(memory_format=torch.contiguous_format).requires_grad_()
         self.rho = None if rho is None else rho.detach().clone().to(self.x).requires_grad_()
         self.y, self.groups = y, groups
-        self.targets = targets(y, num_classes, x.dtype)
+        self.targets = targets(y, num_classes, x.dtype).to(x.device)
         self.scales = {"pixels": scale, "rates": 1.0}
 
     @property
@@ -94,4 +94,4 @@ class Pixels:
             return None
         counts = torch.bincount(self.y)
         place = torch.cat([torch.arange(int(n)) for n in counts])
-        return Steps(softplus(self.rho).flatten(), place % self.rho.shape[1])
+        return Steps(softplus(self.rho).flatten().cpu(), place % self.rho.shape[1])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gcond.image.pixels import Pixels
 from gcond.image.task import ImageTask
+from gcond.image.validation import ImageValidation
 from gcond.matching import Batch, Grouping, Score, SyntheticSet, generator_for, targets
 
 
@@ -19,6 +21,7 @@ class RealImages:
         batch_size: Most images of a class in one step.
         once: Draw the sample once for the whole run, so that what a pool of models says of it
             does not change.
+        validation: Scores synthetic images.
         seed: Seed of the run.
     """
 
@@ -29,9 +32,10 @@ class RealImages:
         grouping: Grouping,
         batch_size: int,
         once: bool,
+        validation: ImageValidation,
         seed: int,
     ) -> None:
-        self.task, self.batch_size = task, batch_size
+        self.task, self.batch_size, self.validation = task, batch_size, validation
         y, train = task.labels("train"), task.numbers("train")
         self.classes = [train[y == c] for c in counts.nonzero().flatten().tolist()]
         sizes = torch.tensor([min(len(images), batch_size) for images in self.classes])
@@ -48,11 +52,13 @@ class RealImages:
         return self.whole if self.whole is not None else self._batch(generator)
 
     def score(self, synthetic: SyntheticSet) -> Score | None:
-        return None
+        assert isinstance(synthetic, Pixels)
+        return self.validation.score(synthetic)
 
     def _batch(self, generator: torch.Generator) -> Batch:
         drawn = [_some(images, self.batch_size, generator) for images in self.classes]
-        return Batch((self.task.images(torch.cat(drawn)),), self.targets, self.groups)
+        images = self.task.images(torch.cat(drawn))
+        return Batch((images,), self.targets, self.groups).to(self.task.device)
 
 
 def _some(images: Tensor, most: int, generator: torch.Generator) -> Tensor:

@@ -20,19 +20,6 @@ PIECE = 4096
 """Images that are prepared together where all of them are."""
 
 
-def only_cpu(device: torch.device) -> None:
-    """Says that images stay on the CPU.
-
-    Raises:
-        ValueError: Another device was asked for.
-    """
-    if device != CPU:
-        raise ValueError(
-            f"images are condensed and judged on the CPU so far, got device={str(device)!r}; "
-            "leave device= out"
-        )
-
-
 @dataclass(frozen=True)
 class PixelScale:
     r"""Takes pixels to what networks see, :math:`(p - \mu_c) / \sigma_c` per channel, and back.

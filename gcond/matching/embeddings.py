@@ -10,7 +10,6 @@ from torch import Tensor
 
 from gcond.matching.batch import Batch
 from gcond.matching.distance import Signature
-from gcond.matching.itemwise import pieces
 from gcond.matching.memory import Full, Memory
 from gcond.matching.model import Linear, Model, Theta, is_itemwise
 from gcond.matching.signal import Pullback, Signal
@@ -80,13 +79,23 @@ class EmbeddingMeans:
         if not self.apart:
             with torch.no_grad():
                 return (self._means(theta, batch.inputs, batch),)
-        found: list[Tensor | None] = [None] * len(batch.groups.index)
-        for k, rows, weight in pieces(batch, self.items):
-            with torch.no_grad():
-                seen = weight @ self.model.embed(theta, *(t[rows] for t in batch.inputs))
-            held = found[k]
-            found[k] = seen if held is None else held + seen
-        return (torch.stack([each for each in found if each is not None]),)
+        return (self._in_chunks(theta, batch),)
+
+    @torch.no_grad()
+    def _in_chunks(self, theta: Theta, batch: Batch) -> Tensor:
+        """The means, items of several groups in a chunk."""
+        groups = batch.groups
+        there = groups.weight > 0
+        places = tuple(part.split(self.items or len(part)) for part in there.nonzero().T)
+        total: Tensor | None = None
+        for k, j in zip(*places, strict=True):
+            rows = groups.index[k, j]
+            seen = self.model.embed(theta, *(t[rows] for t in batch.inputs))
+            shares = seen.new_zeros(len(there), len(rows))
+            shares[k, torch.arange(len(rows), device=rows.device)] = groups.weight[k, j]
+            total = shares @ seen if total is None else total.addmm_(shares, seen)
+        assert total is not None
+        return total
 
     def trace(self, theta: Theta, batch: Batch) -> tuple[Signature, Pullback]:
         leaves = tuple(t.detach().requires_grad_(t.is_floating_point()) for t in batch.inputs)

@@ -13,6 +13,7 @@ from gcond.image.pixels import LearnedRates
 from gcond.image.selection import ImageSelection
 from gcond.matching import (
     AngleAndMagnitude,
+    Bank,
     ByClassAndTogether,
     Chunked,
     Embeddings,
@@ -41,12 +42,18 @@ DSA = replace(
     augmentation=Siamese(),
     advance=replace(TRAINING, augmentation=Siamese(per_item=True)),
 )
+# Twenty networks and one sample of real images without augmentation: what the real side says is
+# computed once for each network, and a step costs the synthetic images only. The paper draws a
+# network, a sample and an augmentation for every step; `recipes/dm.toml` does.
 DM = replace(
-    DSA,
+    DC,
     name="dm",
-    schedule=Schedule(epochs=300),
+    schedule=Schedule(epochs=400),
+    stream=Bank(20),
     signal=Embeddings(memory=Chunked(64)),
     distance=SquaredL2(),
+    batch_size=256,
+    sample_once=True,
 )
 DCC = replace(DC, name="dcc", grouping=WarmUp(epochs=5, outer_steps=3))
 MULTI_LEVEL = replace(
@@ -63,7 +70,7 @@ DD = replace(
     init=NoiseImages(),
     schedule=Schedule(epochs=200),
     signal=Unrolled(),
-    distance=LossOf(),
+    distance=LossOf(memory=Chunked(64)),
     rates=LearnedRates(lr=0.1, epochs=10, step=Step(0.03, anneal=True)),
 )
 

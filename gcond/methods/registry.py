@@ -35,6 +35,8 @@ from gcond.image import initialise as image_initialise
 from gcond.image import method as image_method
 from gcond.image import networks, pixels
 from gcond.image import selection as image_selection
+from gcond.image import training as image_training
+from gcond.image import validation as image_validation
 from gcond.image.outcome import ImageCondenser
 from gcond.methods import coreset as selectors
 from gcond.methods import graph, images, sets
@@ -70,7 +72,7 @@ _SET_METHODS: tuple[tuple[SetMethod, str], ...] = (
 _IMAGE_METHODS: tuple[tuple[ImageCondenser, str], ...] = (
     (images.DSA, "gradient matching through siamese augmentation, from real images"),
     (images.DC, "multi-step gradient matching, class by class"),
-    (images.DM, "mean embeddings under random networks; no second derivatives"),
+    (images.DM, "mean embeddings under a bank of random networks; no second derivatives"),
     (images.DCC, "gradients of each class first and of all classes together later"),
     (images.MULTI_LEVEL, "classes and their mean, angle and magnitude, early-stopped training"),
     (images.DD, "loss after a few learned training steps"),
@@ -163,6 +165,8 @@ TYPES: Mapping[str, type] = {
         set_structure.Unlearned,
         set_training.SetTraining,
         set_validation.SetValidator,
+        image_validation.ImageValidator,
+        image_training.ImageTraining,
         models.GCN,
         models.Module,
         models.PropagatedMLP,

@@ -12,11 +12,12 @@ import gcond
 from gcond import cli, plot
 from gcond.condensed.card import card
 from gcond.condensed.citations import bibtex
-from gcond.evaluation.image_training import ImageTraining, Lot, fresh, seen, stepped, trained
+from gcond.evaluation.image_models import fresh
 from gcond.evaluation.images import DC_300, DSA_1000, SHORT, ImageProtocol
 from gcond.image.initialise import SelectedImages
 from gcond.image.networks import MLP, ConvNet
 from gcond.image.outcome import Steps
+from gcond.image.training import ImageTraining, Lot, seen, stepped, trained
 from gcond.matching import Fixed, Schedule
 from gcond.testing import check_method, example_images
 

@@ -6,20 +6,25 @@ from images_in_code import image_task
 
 from gcond.image.method import ImageMethod
 from gcond.image.networks import ConvNet
+from gcond.image.validation import ImageValidator
 from gcond.matching import (
     Bank,
+    Best,
     Chunked,
     Embeddings,
     Full,
     ItemwiseGradient,
+    Last,
     NonFiniteError,
     Schedule,
     SquaredL2,
     Step,
     Unrolled,
 )
+from gcond.matching.embeddings import EmbeddingMeans
 from gcond.methods import images
 
+MEMORIES = (Full(), Chunked(2))
 COUNTS = torch.tensor([2, 1, 2])
 LEARNED = [images.DC, images.DSA, images.DM, images.DCC, images.MULTI_LEVEL, images.DD]
 each_method = pytest.mark.parametrize("method", LEARNED, ids=lambda method: method.name)
@@ -75,6 +80,28 @@ def test_images_move_away_from_their_start(method):
     assert float(moved.abs().max()) > 1e-3
 
 
+def test_dm_looks_at_real_images_once_for_each_network(monkeypatch):
+    seen = []
+    measure = EmbeddingMeans.measure
+    monkeypatch.setattr(
+        EmbeddingMeans, "measure", lambda self, *given: seen.append(1) or measure(self, *given)
+    )
+    run(replace(short(images.DM, 6), stream=Bank(2)))
+    assert len(seen) == 2
+
+
+def test_mean_embeddings_do_not_depend_on_how_groups_fall_into_chunks():
+    task, method = image_task(), short(images.DM)
+    bound = method.plan(task, torch.empty(0)).model
+    batch = method.start(task, torch.tensor([5, 1, 3]), 0).decode()
+    theta = bound.draw(torch.Generator().manual_seed(0))
+    (whole,), (mean,) = (Embeddings(m).of(bound).measure(theta, batch) for m in MEMORIES)
+    rows = bound.embed(theta, *batch.inputs).detach()
+    expected = torch.stack([rows[:5].mean(0), rows[5], rows[6:].mean(0)])
+    assert torch.allclose(whole, expected, atol=1e-6)
+    assert torch.allclose(mean, expected, atol=1e-6)
+
+
 @each_method
 @pytest.mark.parametrize("memory", [Chunked(3), Chunked(3, again=True)], ids=str)
 def test_chunk_sizes_agree(method, memory):
@@ -87,17 +114,9 @@ def test_chunk_sizes_agree(method, memory):
 
 
 def test_papers_differ_in_what_they_say_they_differ_in():
-    assert (
-        replace(
-            images.DSA,
-            name="dm",
-            schedule=images.DM.schedule,
-            signal=images.DM.signal,
-            distance=SquaredL2(),
-            pixels=images.DM.pixels,
-        )
-        == images.DM
-    )
+    bank = {"stream": Bank(20), "batch_size": 256, "sample_once": True}
+    shared = {"schedule": images.DM.schedule, "signal": images.DM.signal}
+    assert replace(images.DC, name="dm", distance=SquaredL2(), **shared, **bank) == images.DM
     assert isinstance(images.DM.signal, Embeddings)
     assert images.DM.schedule.outer_steps == 1
 
@@ -158,3 +177,45 @@ def test_a_budget_above_the_class_gives_images_that_can_part():
 def test_numbers_out_of_range_are_refused():
     with pytest.raises(ValueError, match="batch_size must be at least 1"):
         ImageMethod("dc", Schedule(1), batch_size=0)
+
+
+@pytest.mark.parametrize("method", [images.DC, images.DM], ids=lambda method: method.name)
+def test_networks_with_batch_normalisation_match_too(method):
+    norm = replace(short(method), network=ConvNet(4, norm="batch"))
+    found = run(replace(norm, advance=replace(norm.advance, batch_size=None)))
+    assert bool(torch.isfinite(found.pixels).all())
+
+
+def test_a_set_is_not_cut_into_batches_under_batch_normalisation():
+    method = replace(short(images.DC), network=ConvNet(4, norm="batch"))
+    with pytest.raises(ValueError, match="batch_size=256 cuts a set into batches"):
+        run(method)
+
+
+@each_method
+def test_under_best_no_method_ends_worse_than_its_start_on_validation_images(method):
+    validator = ImageValidator(replace(ImageValidator().training, most_steps=5), models=1)
+    chosen = replace(short(method), selection=Best(3), validator=validator)
+    found = run(chosen).progress
+    assert len(found.scores) == 4
+    assert found.scores[found.best_step] == max(found.scores.values())
+    again = run(chosen).progress
+    assert again.scores == found.scores
+    assert run(replace(chosen, selection=Last())).progress.losses == found.losses
+
+
+def test_a_run_whose_steps_spoil_it_keeps_its_start():
+    spoilt = replace(short(images.DM), pixels=Step(50.0, relative=True), selection=Best(2))
+    task = image_task()
+    found = run(spoilt, task)
+    assert found.progress.best_step == 0
+    start = task.scale.back(spoilt.start(task, COUNTS, 0).x.detach())
+    assert torch.equal(found.pixels, start)
+
+
+def test_best_without_validation_images_says_that_the_last_step_is_kept():
+    task = image_task()
+    bare = replace(task, index={**task.index, "val": task.index["val"][:0]})
+    with pytest.warns(UserWarning, match="no validation images"):
+        found = run(replace(short(images.DM), selection=Best()), bare)
+    assert found.progress.best_step == 3

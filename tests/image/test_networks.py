@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from gcond.image.networks import MLP, NETWORKS, ConvNet, NetworkModel, blank, build
+from gcond.image.layers import Halving
+from gcond.image.network_model import NetworkModel, blank, build
+from gcond.image.networks import MLP, NETWORKS, ConvNet
 
 GREY, COLOUR, SMALL = (1, 28, 28), (3, 32, 32), (1, 8, 8)
 
@@ -102,9 +104,32 @@ def test_the_functional_form_takes_float64_and_two_derivatives() -> None:
     assert bool((second != 0).any())
 
 
-def test_batch_normalisation_is_refused_where_models_are_matched() -> None:
-    with pytest.raises(ValueError, match="norm='instance'"):
-        NetworkModel(ConvNet(norm="batch"), GREY, 10, torch.empty(0))
+def test_batch_normalisation_normalises_by_the_batch_it_is_shown() -> None:
+    net = ConvNet(width=4, norm="batch")
+    model, x = NetworkModel(net, SMALL, 3, torch.empty(0)), torch.randn(6, *SMALL)
+    theta = model.draw(gen())
+    module = build(net, SMALL, 3, gen()).train()
+    assert not model.itemwise
+    assert torch.equal(model(theta, x), module(x))
+    assert not torch.allclose(model(theta, x)[:3], model(theta, x[:3]))
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 8, 6), (2, 1, 5, 4)])
+def test_means_of_squares_are_those_of_torch(shape) -> None:  # type: ignore[no-untyped-def]
+    x = torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+    found, wanted = Halving()(x), nn.functional.avg_pool2d(x, 2)
+    seed = torch.randn_like(found)
+    (ours,), (theirs,) = (torch.autograd.grad(y, x, seed) for y in (found, wanted))
+    assert torch.allclose(found, wanted, atol=1e-15)
+    assert torch.allclose(ours, theirs, atol=1e-15)
+
+
+def test_the_functional_form_leaves_the_module_as_it_was() -> None:
+    model = NetworkModel(ConvNet(width=4), SMALL, 3, torch.empty(0))
+    before = list(model.module.parameters())
+    with pytest.raises(RuntimeError):
+        model(model.draw(gen()), torch.zeros(1, 7, 8, 8))
+    assert all(a is b for a, b in zip(before, model.module.parameters(), strict=True))
 
 
 def test_a_network_too_deep_for_its_images_says_so() -> None:

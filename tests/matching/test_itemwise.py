@@ -6,7 +6,8 @@ from in_float64 import normal
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from gcond.image.networks import ConvNet, NetworkModel
+from gcond.image.network_model import NetworkModel
+from gcond.image.networks import ConvNet
 from gcond.matching import (
     AngleAndMagnitude,
     Batch,

@@ -5,7 +5,8 @@ import torch
 from in_float64 import normal
 from torch.nn.functional import cross_entropy
 
-from gcond.image.networks import ConvNet, NetworkModel
+from gcond.image.network_model import NetworkModel
+from gcond.image.networks import ConvNet
 from gcond.matching import Batch, ByClass, Chunked, Full, LossOf, Together, Unrolled, targets
 from gcond.matching.unrolled import bound
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gcond.image.augmentation import Siamese
-from gcond.image.networks import NETWORKS, VARIANTS, Network, Shape, build
+from gcond.image.layers import Shape
 from gcond.image.outcome import Steps
 from gcond.matching import Batch, Groups, generator_for
-from gcond.spelling import meant
+from gcond.matching.device import CPU
+from gcond.matching.randomness import seeded
 
-Factory = Callable[[int, int], nn.Module]
-ImageModel = str | Network | nn.Module | Factory
 PIECE = 64
 """Images that are classified together: larger maps leave the processor's cache."""
 
@@ -66,6 +63,7 @@ class Lot:
         num_classes: Number of classes.
         shape: Channels, height and width of an image.
         load: Takes some of ``x`` to images.
+        device: Where networks are trained and tested on them.
     """
 
     x: Tensor
@@ -73,63 +71,18 @@ class Lot:
     num_classes: int
     shape: Shape
     load: Callable[[Tensor], Tensor] = lambda x: x
+    device: torch.device = CPU
 
-
-def fresh(model: ImageModel, shape: Shape, num_classes: int, seed: int) -> nn.Module:
-    """A network with parameters drawn for a seed, or a copy of the module that was given; torch's
-    generators are left as they are."""
-    found = named(model)
-    if isinstance(found, nn.Module):
-        return copy.deepcopy(found)
-    if hasattr(found, "features"):
-        return build(found, shape, num_classes, generator_for(seed, "validation"))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        if isinstance(found, str):
-            import timm
-
-            made: nn.Module = timm.create_model(found, in_chans=shape[0], num_classes=num_classes)
-            return made
-        assert callable(found)
-        built = found(shape[0], num_classes)
-        assert isinstance(built, nn.Module)
-        return built
-
-
-def named(model: ImageModel) -> Any:
-    """The network of that name; the name of a timm model, where timm is installed, and what is no
-    name pass through.
-
-    Raises:
-        ValueError: The name is unknown.
-    """
-    if not isinstance(model, str):
-        return model
-    known = {name.lower(): network for name, network in {**NETWORKS, **VARIANTS}.items()}
-    if model.lower() in known:
-        return known[model.lower()]
-    if _in_timm(model):
-        return model
-    raise ValueError(
-        f"unknown network {model!r}; {meant(model, [*NETWORKS, *VARIANTS])}known: "
-        f"{', '.join(NETWORKS)}, variants as {', '.join(list(VARIANTS)[:3])}, and with timm "
-        "installed the names of timm.list_models()"
-    )
-
-
-def _in_timm(name: str) -> bool:
-    try:
-        import timm
-    except ImportError:
-        return False
-    return bool(timm.is_model(name))
+    def take(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Some of the images and their labels, on the device."""
+        return self.load(self.x[rows]).to(self.device), self.y[rows].to(self.device)
 
 
 def trained(module: nn.Module, lot: Lot, training: ImageTraining, seed: int) -> nn.Module:
     """Trains a network in place and returns it in evaluation mode, at its last step."""
     draws = generator_for(seed, "validation", 1)
-    with torch.random.fork_rng(devices=[]):  # dropout of models that are not ours
-        torch.manual_seed(seed)
+    module = module.to(lot.device)
+    with seeded(seed, lot.device):  # dropout of models that are not ours
         n, size = len(lot.y), training.batch_size
         last = training.steps(n)
         drop = round(last * training.drop_after / training.epochs)
@@ -137,7 +90,7 @@ def trained(module: nn.Module, lot: Lot, training: ImageTraining, seed: int) -> 
         module.train()
         while step < last:
             for rows in torch.split(torch.randperm(n, generator=draws), size):
-                x, y = lot.load(lot.x[rows]), lot.y[rows]
+                x, y = lot.take(rows)
                 if training.augmentation is not None:
                     x = seen(training.augmentation, x, y, draws)
                 optimizer.zero_grad()
@@ -156,22 +109,31 @@ def stepped(module: nn.Module, lot: Lot, steps: Steps) -> nn.Module:
     """Applies the training that images were learned for, and nothing else: plain gradient descent
     in the order of the steps."""
     batches = [(steps.batch == s).nonzero().flatten() for s in range(int(steps.batch.max()) + 1)]
+    module = module.to(lot.device)
     parameters = list(module.parameters())
     for t, lr in enumerate(steps.lr.tolist()):
-        rows = batches[t % len(batches)]
-        loss = cross_entropy(module(lot.x[rows]), lot.y[rows])
+        x, y = lot.take(batches[t % len(batches)])
+        loss = cross_entropy(module(x), y)
         for held, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             held.data.sub_(lr * gradient)
     return module.eval()
 
 
-@torch.no_grad()
 def accuracy(module: nn.Module, lot: Lot) -> float:
     """Percent of images that a network classifies as labelled."""
-    right = 0
+    return judged(module, lot)[0]
+
+
+@torch.no_grad()
+def judged(module: nn.Module, lot: Lot) -> tuple[float, float]:
+    """Percent of images that a network classifies as labelled, and its mean loss on them."""
+    right, loss = 0, 0.0
     for rows in torch.split(torch.arange(len(lot.y)), PIECE):
-        right += int((module(lot.load(lot.x[rows])).argmax(-1) == lot.y[rows]).sum())
-    return 100 * right / len(lot.y)
+        x, y = lot.take(rows)
+        logits = module(x)
+        right += int((logits.argmax(-1) == y).sum())
+        loss += float(cross_entropy(logits, y, reduction="sum"))
+    return 100 * right / len(lot.y), loss / len(lot.y)
 
 
 def seen(augmentation: Siamese, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:

@@ -62,6 +62,7 @@ def test_a_result_never_scores_below_its_start(task):
 
 def test_a_bank_looks_at_fewer_graphs_where_they_are_large(task, monkeypatch):
     monkeypatch.setattr("gcond.graph.sets.real.NODES", 9 * task.mean_size)
+    monkeypatch.setattr("gcond.graph.sets.real.GRAPHS", 2)
     method, counts = gcond.get_method("doscond", "graphs"), torch.tensor([1, 1, 1])
     validation = SetValidation(task, LIGHT, 0)
     sizes = [

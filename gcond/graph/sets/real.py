@@ -11,8 +11,9 @@ from gcond.graph.sets.task import SetTask
 from gcond.graph.sets.validation import SetValidation
 from gcond.matching import Batch, Grouping, Score, SyntheticSet, generator_for, targets
 
-NODES = 100_000
-"""Nodes of the sample that a run looks at once for each model of a bank."""
+NODES, GRAPHS = 40_000, 128
+"""Nodes of the sample that a run looks at once for each model of a bank, and the fewest graphs of
+a class in it."""
 
 
 class RealGraphs:
@@ -25,8 +26,8 @@ class RealGraphs:
         grouping: How graphs are grouped.
         batch_size: Most graphs of a class in one step.
         once: Draw the sample once for the whole run, so that what a pool of models says of it
-            does not change. Where graphs are large it has fewer, so that it has at most about
-            100,000 nodes.
+            does not change. It then has no more than about 40,000 nodes, but at least
+            128 graphs of each class: the mean of more says little else.
         validation: Scores a synthetic set.
         seed: Seed of the run.
     """
@@ -47,8 +48,8 @@ class RealGraphs:
         train = task.numbers("train")
         y = torch.zeros(len(train), dtype=torch.long) if task.several else task.labels("train")
         self.classes = [train[y == c] for c in counts.nonzero().flatten().tolist()]
-        room = NODES // (len(self.classes) * task.mean_size)
-        self.batch_size = batch_size = max(1, min(batch_size, room)) if once else batch_size
+        room = max(GRAPHS, NODES // (len(self.classes) * task.mean_size))
+        self.batch_size = batch_size = min(batch_size, room) if once else batch_size
         sampled = any(len(graphs) > batch_size for graphs in self.classes)
         self.whole: Batch | None = None
         if once or not sampled:

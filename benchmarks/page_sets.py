@@ -21,8 +21,8 @@ molecules. Step sizes, distance and form of the features were chosen on validati
 ogbg-molbace and ogbg-molbbbp; starts and checkpoints, and what they are scored on, on those of
 mutag, digits-graphs and ogbg-molbbbp. Where a cell of `doscond` has fewer than 9 trainings (15 for
 TU sets, on 5 splits), it is a first reading. *Step 0* is the start of `doscond`, untouched by
-matching: the best of herding, medoids and six random draws on validation and training graphs; *edges of
-its start* learns the features only."""
+matching: the best of herding, medoids and six random draws on validation and training graphs;
+*edges of its start* learns the features only."""
 
 NAMES = {
     "start": "doscond, step 0",
@@ -94,12 +94,11 @@ READING = """## How to read this
 
 The motifs are generated graphs whose nodes all look the same, so that only edges tell the classes
 apart: there a form without edges is left with chance and luck. At one graph per class learned
-features carry a gain over random and over selected graphs on the molecules; learning the edges adds
-little or nothing to them: `doscond-x` and the edges of the start do as well or better. On DD medoids
-do as well as `doscond`.
-On MUTAG, at ten graphs per class on ogbg-molbbbp, and on NCI1, random or selected graphs do as well
-as learned ones. On digits-graphs medoids are nearly as good as `doscond`, and both are far below
-the whole set. Multi-step matching (`gcond`, measured when runs began at herding and kept their last
+features carry a gain over random and over selected graphs on the molecules; learning the edges
+adds little or nothing to them: `doscond-x` and the edges of the start do as well or better. On DD
+medoids do as well as `doscond`. On MUTAG, at ten graphs per
+class on ogbg-molbbbp, and on NCI1, random or selected graphs do as well as learned ones. On
+digits-graphs medoids are nearly as good as `doscond`, and both are far below the whole set. Multi-step matching (`gcond`, measured when runs began at herding and kept their last
 step) takes several times as long as one-step matching and is worse. Rows of ogbg-molhiv, and at one
 graph per class of ogbg-molbbbp all but `doscond`, were measured with up to 1,000 real graphs of
 each class in the bank instead of about 800.

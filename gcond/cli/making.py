@@ -133,9 +133,7 @@ def condense(
         # A graph that has no name is found where it was given.
         known = None if small.source.name in gcond.list_datasets() else dataset
         models = seeds or (3 if small.kind == "graphs" else 5)
-        found = gcond.evaluate(
-            small, known, seeds=models, root=root, memory=memory, device=device
-        )
+        found = gcond.evaluate(small, known, seeds=models, root=root, memory=memory, device=device)
     if json:
         from dataclasses import asdict
 

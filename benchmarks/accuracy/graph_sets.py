@@ -127,7 +127,25 @@ def main() -> None:
         f"{name}, {metric} %, protocol pool-200 ({POOL_200.digest}), {len(judges)} splits x "
         f"{options.condensation_seeds} condensation x {options.evaluation_seeds} evaluation seeds"
     )
-    results = []
+    results: list[dict[str, Any]] = []
+    about = {
+        "dataset": name,
+        "metric": metric,
+        "protocol": f"pool-200 ({POOL_200.digest})",
+        "splits": len(judges),
+        "condensation_seeds": options.condensation_seeds,
+        "evaluation_seeds": options.evaluation_seeds,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "machine": platform.processor() or platform.machine(),
+    }
+
+    def write() -> None:
+        """What is known so far: a run that is cut short keeps its rows."""
+        if options.json:
+            seen = {**about, "seconds": round(time.time() - began)}
+            options.json.write_text(json.dumps({"about": seen, "rows": results}, indent=1))
+
     for per_class in options.per_class or SIZES.get(name, (1, 10, 50)):
         print(
             f"\n{per_class} per class\n\n| trained on | test | validation | seconds | published |"
@@ -137,6 +155,7 @@ def main() -> None:
             found = measure(row, per_class, judges, options.condensation_seeds)
             results.append({"row": row, "per_class": per_class, **found})
             print(line(row, per_class, found, name), flush=True)
+            write()
     if "whole" in options.rows:
         rows = [judge.whole() for judge in judges]
         found = {
@@ -146,17 +165,7 @@ def main() -> None:
         }
         results.append({"row": "whole", **found})
         print("\n" + line("whole", 0, found, name), flush=True)
-    if options.json:
-        about = {
-            "dataset": name,
-            "metric": metric,
-            "protocol": f"pool-200 ({POOL_200.digest})",
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-            "machine": platform.processor() or platform.machine(),
-            "seconds": round(time.time() - began),
-        }
-        options.json.write_text(json.dumps({"about": about, "rows": results}, indent=1))
+        write()
 
 
 if __name__ == "__main__":

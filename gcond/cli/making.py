@@ -36,7 +36,7 @@ def condense(
     resume: bool = False,
     compact: bool = False,
     evaluate: bool = False,
-    seeds: int = 5,
+    seeds: int | None = None,
     plot: Path | None = None,
     json: bool = False,
     set: Settings = (),
@@ -72,7 +72,7 @@ def condense(
         resume: Continue the run that was interrupted.
         compact: Store half precision, and no edges below 0.01.
         evaluate: Train models on the result and print a table with baselines.
-        seeds: Number of models for the table.
+        seeds: Number of models for the table; by default 5, and 3 for sets of graphs.
         plot: Picture of the result to write: .png, .pdf or .svg.
         json: Print the outcome as JSON.
         set: The same as PATH=VALUE, for example `--set adjacency=low-rank adjacency.rank=8`.
@@ -85,7 +85,7 @@ def condense(
         checkpoint = beside(writable(out, "--out"), "checkpoint.safetensors")
     if resume and out is None:
         raise ValueError("--resume needs --out, the file of the run to continue")
-    if seeds < 1:
+    if seeds is not None and seeds < 1:
         raise ValueError(f"--seeds must be at least 1, got {seeds}")
     if plot is not None:
         from gcond import plot as plots
@@ -132,7 +132,8 @@ def condense(
     if evaluate:
         # A graph that has no name is found where it was given.
         known = None if small.source.name in gcond.list_datasets() else dataset
-        found = gcond.evaluate(small, known, seeds=seeds, root=root, memory=memory, device=device)
+        models = seeds or (3 if small.kind == "graphs" else 5)
+        found = gcond.evaluate(small, known, seeds=models, root=root, memory=memory, device=device)
     if json:
         from dataclasses import asdict
 

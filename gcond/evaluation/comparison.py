@@ -13,13 +13,14 @@ from typing import Any
 import torch
 
 from gcond.condensed import Condensed
-from gcond.evaluation import image_models, images
+from gcond.evaluation import image_models, images, set_networks, sets
 from gcond.evaluation.architectures import ARCHITECTURES
 from gcond.evaluation.fitting import Model, named
 from gcond.evaluation.images import ImageProtocol
 from gcond.evaluation.judge import evaluate, name_of, opened
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.result import Evaluation, Row
+from gcond.evaluation.sets import SetProtocol
 from gcond.evaluation.tables import Style, counted, tabulate
 from gcond.evaluation.tables import size as readable
 from gcond.evaluation.views import Real
@@ -34,8 +35,8 @@ class Subject:
     Args:
         dataset: Name of the dataset.
         method: Name of the method, or of the baseline.
-        num_nodes: Nodes of the set, or its images.
-        ratio: The same / nodes of the graph, or training images, that it stands for.
+        num_nodes: Nodes of the set, or its graphs or images.
+        ratio: The same / nodes of the graph, or training graphs or images, it stands for.
         nbytes: Bytes of features and edges, or of pixels.
         selected_step: Matching step that was kept, ``None`` where nothing was learned.
         seconds: Wall-clock of the condensation, where it is known.
@@ -64,7 +65,7 @@ class Comparison:
         models: Architectures.
         subjects: What each row is.
         rows: For each subject, a row per architecture.
-        unit: What the sets consist of: ``"nodes"`` or ``"images"``.
+        unit: What the sets consist of: ``"nodes"``, ``"graphs"`` or ``"images"``.
     """
 
     protocol: str
@@ -132,7 +133,7 @@ def compare(
     dataset: Any = None,
     *,
     models: Sequence[Model | Network] | None = None,
-    protocol: str | Protocol | ImageProtocol | None = None,
+    protocol: str | Protocol | SetProtocol | ImageProtocol | None = None,
     seeds: int = 3,
     baselines: Sequence[str] = (),
     root: str | Path | None = None,
@@ -144,7 +145,7 @@ def compare(
 
     Args:
         condensed: What to train on: several methods, ratios or seeds of one dataset, say; all of
-            nodes, or all of images.
+            nodes, all of graphs, or all of images.
         dataset: The data they were condensed from; by default each is opened by its name.
         models: Architectures, as in :func:`gcond.fit`; by default all that have a name of their
             own.
@@ -167,23 +168,23 @@ def compare(
         >>> found.models
         ('GCN', 'SGC')
     """
-    sets = [condensed] if isinstance(condensed, Condensed) else list(condensed)
-    if not sets or (models is not None and not models):
+    given = [condensed] if isinstance(condensed, Condensed) else list(condensed)
+    if not given or (models is not None and not models):
         raise ValueError("there is nothing to compare; give a condensed set and a model")
-    if names is not None and len(names) != len(sets):
-        raise ValueError(f"names must be one for each of {len(sets)} sets, got {len(names)}")
-    kinds = sorted({small.kind for small in sets})
+    if names is not None and len(names) != len(given):
+        raise ValueError(f"names must be one for each of {len(given)} sets, got {len(names)}")
+    kinds = sorted({small.kind for small in given})
     if len(kinds) > 1:
         raise ValueError(f"sets of {' and '.join(kinds)} have no architectures in common")
-    judging = _JUDGING["images" if kinds == ["images"] else "nodes"]
-    chosen = judging.protocol(protocol, sets[0])
+    judging = _JUDGING[kinds[0]]
+    chosen = judging.protocol(protocol, given[0])
     found_models = [judging.named(model) for model in (models or judging.models)]
     where = device_of(device)
     # All names are looked up, and all data opened, before anything is trained.
     reals: dict[str, Any] = {}
-    for small in sets:
+    for small in given:
         reals.setdefault(small.source.fingerprint, judging.open(small, dataset, root, where))
-    beside = [() if i else tuple(baselines) for i in range(len(sets))]
+    beside = [() if i else tuple(baselines) for i in range(len(given))]
     cells = _run(
         [
             partial(
@@ -196,7 +197,7 @@ def compare(
                 baselines=names,
                 device=device,
             )
-            for small, names in zip(sets, beside, strict=True)
+            for small, names in zip(given, beside, strict=True)
             for real in [reals[small.source.fingerprint]]
             for m in found_models
         ],
@@ -204,7 +205,7 @@ def compare(
     )
     subjects: list[Subject] = []
     rows: list[tuple[Row, ...]] = []
-    for i, small in enumerate(sets):
+    for i, small in enumerate(given):
         found = cells[i * len(found_models) : (i + 1) * len(found_models)]
         told = "" if small.label_source == "training labels" else f" ({small.label_source})"
         own = small.config["name"] if names is None else names[i]
@@ -216,7 +217,7 @@ def compare(
         tuple(judging.called(model) for model in found_models),
         tuple(subjects),
         tuple(rows),
-        "images" if kinds == ["images"] else "nodes",
+        kinds[0],
     )
 
 
@@ -253,6 +254,13 @@ _JUDGING = {
         lambda protocol, small: get_protocol(protocol or "gcn-600"),
         lambda small, dataset, root, where: Real(opened(small, dataset, root, device=where)),
     ),
+    "graphs": _Judging(
+        set_networks.SET_NETWORKS,
+        set_networks.named,
+        sets.name_of,
+        lambda protocol, small: sets.get_set_protocol(protocol),
+        sets.opened_set,
+    ),
     "images": _Judging(
         tuple(NETWORKS),
         _network,
@@ -279,8 +287,8 @@ def _subject(small: Condensed, name: str, row: Row, *, learned: bool) -> Subject
     return Subject(
         dataset=small.source.name,
         method=name,
-        num_nodes=row.num_nodes,
-        ratio=row.num_nodes / small.source.num_nodes,
+        num_nodes=row.num_graphs or row.num_nodes,
+        ratio=(row.num_graphs or row.num_nodes) / small.source.num_items,
         nbytes=row.nbytes,
         selected_step=small.history.selected_step if learned and small.history.steps else None,
         seconds=small.seconds if learned else None,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gcond import config
 from gcond.condensed import Condensed, parts_of
 from gcond.datasets import GraphSet, as_set_task
-from gcond.evaluation import set_fitting
+from gcond.evaluation import set_fitting, set_networks
 from gcond.evaluation.ogb import official
 from gcond.evaluation.opening import check_same, given_or_named
 from gcond.evaluation.result import Evaluation, Row
@@ -81,8 +81,8 @@ def evaluate_set(
     root: str | Path | None,
     device: torch.device = CPU,
 ) -> Evaluation:
-    """:func:`gcond.evaluate` for sets of graphs; the models of all seeds train as one."""
-    model = "GCN" if model is None else model
+    """:func:`gcond.evaluate` for sets of graphs; GCNs of all seeds train as one."""
+    model = set_networks.named("GCN" if model is None else model)
     baselines = ("random", "centroid", "whole") if baselines is None else baselines
     chosen = get_set_protocol(protocol)
     given = isinstance(dataset, SetTask)
@@ -101,7 +101,7 @@ def evaluate_set(
     return Evaluation(
         dataset=condensed.source.name,
         method=condensed.config["name"],
-        model=model if isinstance(model, str) else getattr(model, "__name__", "module"),
+        model=name_of(model),
         protocol=chosen.name,
         selected_step=condensed.history.selected_step,
         rows=tuple(rows),
@@ -119,19 +119,16 @@ class Judge:
         task: The task.
         protocol: How models are trained and selected.
         seeds: Number of models.
-        model: ``"GCN"``, or a module or a function of the number of input and output channels,
-            called as ``model(x, edge_index, edge_weight=, batch=)``.
+        model: A name of :data:`gcond.evaluation.set_networks.SET_NETWORKS`, or a module or a
+            function of the number of input and output channels, called as
+            ``model(x, edge_index, edge_weight=, batch=)``.
     """
 
     def __init__(
         self, task: SetTask, protocol: SetProtocol, seeds: int, model: Any = "GCN"
     ) -> None:
-        if isinstance(model, str) and model != "GCN":
-            raise ValueError(
-                "the model for sets of graphs must be 'GCN', a module, or a function of the number "
-                f"of input and output channels, got {model!r}"
-            )
-        self.task, self.protocol, self.seeds, self.model = task, protocol, seeds, model
+        self.task, self.protocol, self.seeds = task, protocol, seeds
+        self.model = set_networks.named(model)
         pooling = protocol.training.pooling
         self.val = Held.of(task, "val", pooling) if len(task.index["val"]) else None
         self.test = Held.of(task, "test", pooling)
@@ -178,7 +175,8 @@ class Judge:
         score, predicted = [], []
         for seed in range(self.seeds):
             metric, training = self.task.metric, self.protocol.training
-            module = set_fitting.fitted(self.model, material, training, seed, val, metric)
+            model = set_networks.factory(self.model, training)
+            module = set_fitting.fitted(model, material, training, seed, val, metric)
             predicted.append(set_fitting.predict(module, test))
             if val is not None:
                 score.append(score_of(set_fitting.predict(module, val), val.y, metric))
@@ -194,7 +192,7 @@ def fit_set(
     device: torch.device = CPU,
 ) -> nn.Module:
     """:func:`gcond.fit` for sets of graphs."""
-    model = "GCN" if model is None else model
+    model = set_networks.named("GCN" if model is None else model)
     training = get_set_protocol(protocol).training
     assert isinstance(condensed.source.preprocess, Encoding)
     encode = _as_it_is if condensed.encoded else condensed.source.preprocess
@@ -205,7 +203,8 @@ def fit_set(
     if model != "GCN":
         val = set_fitting.real_material(task, "val") if task is not None and known else None
         metric = condensed.source.metric
-        return set_fitting.fitted(model, material, training, seed, val, metric)
+        made = set_networks.factory(model, training)
+        return set_fitting.fitted(made, material, training, seed, val, metric)
     held = Held.of(task, "val", training.pooling) if task is not None and known else None
     theta, _, _ = train(material, [seed], training, held)
     width = condensed.source.preprocess.width
@@ -226,6 +225,11 @@ def opened_set(
     task = as_set_task(data, root=root, normalize=source.preprocess.kind, split=split)
     check_same(condensed, task, "graphs")
     return placed(task, device)
+
+
+def name_of(model: Any) -> str:
+    """What a table calls a network."""
+    return model if isinstance(model, str) else getattr(model, "__name__", type(model).__name__)
 
 
 def _counts(condensed: Condensed) -> Tensor:

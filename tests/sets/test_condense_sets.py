@@ -426,10 +426,26 @@ def test_models_of_ones_own_are_judged_and_fitted(graphs, quick):
     assert len(found.rows[0].validation) == 2
     mine = gcond.fit(small, Mean, graphs, protocol=protocol)
     assert isinstance(mine, Mean)
-    with pytest.raises(ValueError, match="must be 'GCN', a module"):
+    with pytest.raises(ValueError, match=r"unknown model 'SGC' for sets of graphs; .*known: GCN, "):
         gcond.evaluate(small, graphs, model="SGC")
-    with pytest.raises(ValueError, match=r"gcond\.evaluate and gcond\.fit take it"):
-        gcond.compare(small, graphs, models=["GCN"])
+
+
+def test_networks_by_name_are_compared(graphs, quick):
+    small = gcond.condense(graphs, per_class=2, method=quick)
+    protocol = gcond.evaluation.SetProtocol("light", replace(LIGHT.training, epochs=5))
+    found = gcond.compare(small, graphs, protocol=protocol, seeds=2, baselines=("random",))
+    assert found.models == ("GCN", "GraphSAGE", "GAT", "GIN")
+    assert found.unit == "graphs"
+    assert [subject.num_nodes for subject in found.subjects] == [6, 6]
+    assert found.subjects[0].ratio == 6 / 322
+    alone = gcond.evaluate(small, graphs, model="gin", protocol=protocol, seeds=2, baselines=())
+    assert alone.model == "GIN"
+    assert alone.rows[0].accuracies == found.rows[0][3].accuracies
+    fitted = gcond.fit(small, "GIN", graphs, protocol=protocol, seed=1)
+    g = graphs[0]
+    batch = torch.zeros(g.num_nodes, dtype=torch.long)
+    rows = small.source.preprocess(g.x)
+    assert fitted(rows, g.edge_index, batch=batch).shape == (1, 3)
 
 
 def test_a_fitted_network_is_a_pyg_module_that_predicts_the_same(graphs, quick):

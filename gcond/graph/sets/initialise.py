@@ -9,10 +9,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from gcond.coreset import Herding, Medoid, Selector
+from gcond.coreset import Herding, Medoid, Random, Selector
 from gcond.graph.sets.packed import Packed, packed
 from gcond.graph.sets.task import SetTask
 from gcond.graph.sets.validation import SetValidation
+from gcond.matching import generator_for
+from gcond.matching.ranges import at_least
 
 
 class SetInitialisation(Protocol):
@@ -67,9 +69,15 @@ class BestStart:
 
     Args:
         candidates: Starts to choose from.
+        draws: Random draws to choose from as well: the best of several is often better than
+            what a rule selects.
     """
 
     candidates: tuple[SetInitialisation, ...] = (SelectedGraphs(Herding()), SelectedGraphs())
+    draws: int = 6
+
+    def __post_init__(self) -> None:
+        at_least(0, draws=self.draws)
 
     def graphs(
         self,
@@ -81,18 +89,33 @@ class BestStart:
     ) -> Tensor:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = [each.graphs(task, counts, seed, most_nodes) for each in self.candidates]
+            found = self._found(task, counts, seed, most_nodes, validation is not None)
         for text in dict.fromkeys(str(warning.message) for warning in caught):
             warnings.warn(text, stacklevel=2)
-        if all(torch.equal(numbers, found[0]) for numbers in found):
-            return found[0]  # with one graph per class selectors often agree
+        distinct: list[Tensor] = []  # with one graph per class selectors often agree
+        for numbers in found:
+            if not any(torch.equal(numbers, other) for other in distinct):
+                distinct.append(numbers)
+        if validation is None or len(distinct) == 1:
+            return distinct[0]
         scores = []
-        for numbers in found if validation else []:
+        for numbers in distinct:
             graphs = encoded(task, cut(task.graphs.take(numbers), most_nodes))
             y = torch.as_tensor(task.y[numbers.numpy()])
-            scores.append(validation.score(graphs, y) if validation else None)
+            scores.append(validation.score(graphs, y))
         known = [score for score in scores if score is not None]
-        return found[scores.index(max(known))] if known else found[0]
+        return distinct[scores.index(max(known))] if known else distinct[0]
+
+    def _found(
+        self, task: SetTask, counts: Tensor, seed: int, most_nodes: int | None, scored: bool
+    ) -> list[Tensor]:
+        found = [each.graphs(task, counts, seed, most_nodes) for each in self.candidates]
+        if scored:
+            generator = generator_for(seed, "init", 1)
+            draws = torch.randint(2**31, (self.draws,), generator=generator).tolist()
+            chance = SelectedGraphs(Random())
+            found += [chance.graphs(task, counts, draw, most_nodes) for draw in draws]
+        return found
 
 
 def encoded(task: SetTask, graphs: Packed) -> Packed:

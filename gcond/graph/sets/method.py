@@ -77,11 +77,10 @@ class GraphSetMethod:
         structure: Step of the structure.
         batch_size: Real graphs of each class per step; classes that have more are sampled.
         sample_once: Draw that sample once for the run, so that what a bank of models says of it
-            is computed once.
+            is computed once; where graphs are large it has fewer of them.
         validator: How a checkpoint is scored.
-        selection: Which checkpoint is kept: the last one by default. Sets of graphs often have a
-            few dozen validation graphs, whose score has a standard error of several points and
-            cannot tell checkpoints apart; ``Best()`` is for sets with thousands.
+        selection: Which checkpoint is kept: by default the best of the start and four more. What
+            they are scored on where there are few validation graphs is the validator's choice.
     """
 
     name: str
@@ -102,7 +101,7 @@ class GraphSetMethod:
     batch_size: int = 1000
     sample_once: bool = True
     validator: SetValidator = SetValidator()  # noqa: RUF009
-    selection: Best | Last = Last()  # noqa: RUF009
+    selection: Best | Last = Best(4)  # noqa: RUF009
 
     def __post_init__(self) -> None:
         at_least(1, batch_size=self.batch_size)

@@ -21,7 +21,7 @@ from gcond.matching.signal import CLOSED_FORMS, Pullback
 Pooling = Literal["mean", "sum"]
 READOUTS: tuple[Pooling, ...] = get_args(Pooling)
 Loss = Literal["softmax", "sigmoid"]
-NODES = 16384
+NODES = 4096
 """Nodes of the real side that are measured together; more would not stay in the cache."""
 
 

@@ -11,6 +11,10 @@ from gcond.graph.sets.task import SetTask
 from gcond.graph.sets.validation import SetValidation
 from gcond.matching import Batch, Grouping, Score, SyntheticSet, generator_for, targets
 
+NODES, GRAPHS = 40_000, 128
+"""Nodes of the sample that a run looks at once for each model of a bank, and the fewest graphs of
+a class in it."""
+
 
 class RealGraphs:
     """Training graphs, all of them or a sample per class.
@@ -22,7 +26,8 @@ class RealGraphs:
         grouping: How graphs are grouped.
         batch_size: Most graphs of a class in one step.
         once: Draw the sample once for the whole run, so that what a pool of models says of it
-            does not change.
+            does not change. It then has no more than about 40,000 nodes, but at least
+            128 graphs of each class: the mean of more says little else.
         validation: Scores a synthetic set.
         seed: Seed of the run.
     """
@@ -43,7 +48,8 @@ class RealGraphs:
         train = task.numbers("train")
         y = torch.zeros(len(train), dtype=torch.long) if task.several else task.labels("train")
         self.classes = [train[y == c] for c in counts.nonzero().flatten().tolist()]
-        self.batch_size = batch_size
+        room = max(GRAPHS, NODES // (len(self.classes) * task.mean_size))
+        self.batch_size = batch_size = min(batch_size, room) if once else batch_size
         sampled = any(len(graphs) > batch_size for graphs in self.classes)
         self.whole: Batch | None = None
         if once or not sampled:

@@ -79,8 +79,12 @@ class SetTask:
 
     def labels(self, split: Split) -> Tensor:
         """Labels of a split's graphs."""
+        return self.labels_of(self.numbers(split))
+
+    def labels_of(self, graphs: Tensor) -> Tensor:
+        """Labels of the graphs of the given numbers."""
         dtype = torch.float32 if self.several else torch.long
-        return torch.as_tensor(self.y[self.index[split]], dtype=dtype)
+        return torch.as_tensor(self.y[graphs.numpy()], dtype=dtype)
 
     def numbers(self, split: Split) -> Tensor:
         """Numbers of a split's graphs."""

@@ -119,9 +119,14 @@ class Held:
     @staticmethod
     def of(task: SetTask, split: Split, pooling: Pooling) -> Held:
         """The graphs of a split."""
-        blocks = task.blocks(task.numbers(split), pooling)
+        return Held.of_graphs(task, task.numbers(split), pooling)
+
+    @staticmethod
+    def of_graphs(task: SetTask, numbers: Tensor, pooling: Pooling) -> Held:
+        """The graphs of the given numbers."""
+        blocks = task.blocks(numbers, pooling)
         pieces = tuple(part.to(task.device) for _, part in blocks.pieces(NODES))
-        return Held(pieces, task.labels(split), task.metric)
+        return Held(pieces, task.labels_of(numbers), task.metric)
 
     @torch.no_grad()
     def predictions(self, theta: Theta) -> Tensor:

@@ -13,6 +13,7 @@ from gcond.image.layers import Shape
 from gcond.image.network_model import build
 from gcond.image.networks import NETWORKS, VARIANTS, Network
 from gcond.matching import generator_for
+from gcond.matching.randomness import seeded
 from gcond.spelling import meant
 
 Factory = Callable[[int, int], nn.Module]
@@ -27,8 +28,7 @@ def fresh(model: ImageModel, shape: Shape, num_classes: int, seed: int) -> nn.Mo
         return copy.deepcopy(found)
     if hasattr(found, "features"):
         return build(found, shape, num_classes, generator_for(seed, "validation"))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         if isinstance(found, str):
             return _from_timm(found, shape, num_classes)
         assert callable(found)

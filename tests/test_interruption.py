@@ -153,6 +153,8 @@ sys.exit(main(sys.argv[1:]))
 
 def command(out, *more):
     sized = ["--num-nodes", "10", "--method", "doscond-x", "--out", str(out)]
+    # Long enough that it is still under way when the signal arrives on a busy machine.
+    sized += ["--schedule.epochs", "300"]
     return [sys.executable, "-c", CODE, "condense", "digits", *sized, *more]
 
 

@@ -55,7 +55,7 @@ DM = replace(
     batch_size=256,
     sample_once=True,
 )
-DCC = replace(DC, name="dcc", grouping=WarmUp(epochs=5, outer_steps=3))
+DCC = replace(DC, name="dcc", grouping=WarmUp(epochs=10, outer_steps=3))
 MULTI_LEVEL = replace(
     DC,
     name="multi-level",

@@ -107,7 +107,8 @@ VARIOUS = {
 ZERO = {
     *("inner-steps", "eps", "structure", "features", "weight-decay", "dropout", "drop-node"),
     *("alpha", "weight", "sparsity", "schedule.epochs", "pick.num-layers"),
-    *("labels.teacher.num-layers", "labels.teacher.teacher.num-layers", "draws", "fewest"),
+    *("labels.teacher.num-layers", "labels.teacher.teacher.num-layers", "init.draws"),
+    "validator.fewest",
 }
 """What may be zero, by name, or by path where a setting of the same name may not."""
 

@@ -69,9 +69,9 @@ def _line(row: dict[str, Any], random: dict[str, Any]) -> str:
 
 READING = """## How to read this
 
-Every method beats random images of the same number. On digits none is clearly above `centroid`,
-means of pixels that cost no training, but `dd` under its own steps with ten images per class, and
-there `k-center`, real images, is level with `dd` and above all others. Published numbers are those
+Every method beats random images of the same number, `dcc` with ten images per class by little. None
+is clearly above `centroid`, means of pixels that cost no training; with ten images per class
+`k-center`, real images, is level with `dd` and above all others. Published numbers are those
 of the papers' full schedules (1,000 outer iterations of 256 images per class, width 128) and their
 own protocols; ours take minutes on a CPU.
 """

@@ -148,7 +148,8 @@ def _generated(found: dict[str, Any]) -> str:
         f"(`ratio=0.01`), {about['condensation_seeds']} condensation x "
         f"{about['evaluation_seeds']} evaluation seeds. *random* takes raw features and the edges "
         "between the nodes it picks, *random propagated* rows without edges. The last column is "
-        "the difference to the better of them and its standard error over condensation seeds.\n",
+        "the difference to the better of them and its standard error over condensation seeds. Of "
+        "five equal classes with constant features every row is a guess.\n",
         f"| graph | {' | '.join(methods)} | difference / standard error |",
         f"|---|{'--:|' * (len(methods) + 1)}",
     ]

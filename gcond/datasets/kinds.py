@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -13,7 +13,6 @@ from gcond.datasets.convert import as_task
 from gcond.datasets.convert_images import as_image_task, holds_images
 from gcond.datasets.convert_sets import as_set_task, holds_graphs
 from gcond.graph.large.memory import Memory
-from gcond.graph.preprocess import Normalisation
 from gcond.graph.sets.task import SetTask
 from gcond.graph.task import NodeTask, Setting
 from gcond.image.task import ImageTask
@@ -30,7 +29,7 @@ class Opening:
     Args:
         root: Folder of the datasets, for names.
         setting: ``"transductive"`` or ``"inductive"``, for nodes.
-        normalize: Preprocessing.
+        normalize: Preprocessing: its name, or the one that a set was condensed under.
         split: Number of the split.
         memory: Most memory while a graph that is kept on disk is propagated.
         device: Where what is done with it takes place.
@@ -38,7 +37,7 @@ class Opening:
 
     root: str | Path | None = None
     setting: Setting | None = None
-    normalize: str = "auto"
+    normalize: Any = "auto"
     split: int = 0
     memory: Memory = None
     device: torch.device = CPU
@@ -69,12 +68,11 @@ class Kind:
 
 
 def _nodes(dataset: Any, how: Opening) -> NodeTask:
-    kind = cast("Normalisation", how.normalize)
     task = as_task(
         dataset,
         root=how.root,
         setting=how.setting,
-        normalize=kind,
+        normalize=how.normalize,
         split=how.split,
         memory=how.memory,
     )

@@ -15,9 +15,9 @@ import torch
 from gcond.condensed import Condensed
 from gcond.evaluation import image_models, images, set_networks, sets
 from gcond.evaluation.architectures import ARCHITECTURES
-from gcond.evaluation.fitting import Model, named
+from gcond.evaluation.fitting import Model, named, source_of
 from gcond.evaluation.images import ImageProtocol
-from gcond.evaluation.judge import evaluate, name_of, opened
+from gcond.evaluation.judge import evaluate, name_of
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.result import Evaluation, Row
 from gcond.evaluation.sets import SetProtocol
@@ -252,7 +252,7 @@ _JUDGING = {
         named,
         name_of,
         lambda protocol, small: get_protocol(protocol or "gcn-600"),
-        lambda small, dataset, root, where: Real(opened(small, dataset, root, device=where)),
+        lambda small, dataset, root, where: Real(source_of(small, dataset, root, device=where)),
     ),
     "graphs": _Judging(
         set_networks.SET_NETWORKS,
@@ -284,11 +284,12 @@ def _run(cells: Sequence[Callable[[], Evaluation]], jobs: int) -> list[Evaluatio
 
 
 def _subject(small: Condensed, name: str, row: Row, *, learned: bool) -> Subject:
+    size = row.num_graphs or row.num_nodes
     return Subject(
         dataset=small.source.name,
         method=name,
-        num_nodes=row.num_graphs or row.num_nodes,
-        ratio=(row.num_graphs or row.num_nodes) / small.source.num_items,
+        num_nodes=size,
+        ratio=size / small.source.num_items,
         nbytes=row.nbytes,
         selected_step=small.history.selected_step if learned and small.history.steps else None,
         seconds=small.seconds if learned else None,

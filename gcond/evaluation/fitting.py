@@ -11,15 +11,14 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from gcond.condensed import Condensed
-from gcond.datasets import NodeData, as_task
 from gcond.evaluation import architectures
-from gcond.evaluation.opening import check_same
+from gcond.evaluation.opening import reopened
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.views import Graph, Real, View, kept, of_condensed
 from gcond.graph.large.memory import Memory
 from gcond.graph.task import NodeTask
 from gcond.image.networks import Network
-from gcond.matching.device import CPU, Device, device_of, placed
+from gcond.matching.device import CPU, Device, device_of
 from gcond.matching.randomness import seeded
 
 Factory = Callable[[int, int], nn.Module]
@@ -103,23 +102,15 @@ def source_of(
     memory: Memory = None,
     device: torch.device = CPU,
 ) -> NodeTask:
-    """The task that a set was condensed from; other data is refused."""
-    source = condensed.source
+    """The task that a set was condensed from, by default opened by the name it had; other data is
+    refused."""
     if condensed.kind != "nodes":
         raise ValueError(
             f"this is done for nodes of one graph, and the set is one of {condensed.kind}; "
             "gcond.evaluate and gcond.fit take it"
         )
-    task = as_task(
-        dataset,
-        root=root,
-        setting=source.setting,  # type: ignore[arg-type]
-        normalize=source.preprocess,  # type: ignore[arg-type]
-        split=0 if isinstance(dataset, NodeData) else source.split,
-        memory=memory,
-    )
-    check_same(condensed, task, "graph")
-    return placed(task, device)
+    task: NodeTask = reopened(condensed, dataset, condensed.source.preprocess, root, memory, device)
+    return task
 
 
 def named(model: Any) -> Any:

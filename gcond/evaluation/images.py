@@ -13,9 +13,8 @@ from torch import nn
 
 from gcond import config
 from gcond.condensed import Condensed, parts_of
-from gcond.datasets import ImageSet, as_image_task
 from gcond.evaluation.image_models import ImageModel, fresh, named
-from gcond.evaluation.opening import check_same, given_or_named
+from gcond.evaluation.opening import reopened
 from gcond.evaluation.result import Evaluation, Row
 from gcond.image.augmentation import Siamese
 from gcond.image.networks import Network
@@ -23,7 +22,7 @@ from gcond.image.outcome import Steps
 from gcond.image.task import ImageTask, PixelScale, Split
 from gcond.image.training import ImageTraining, Lot, accuracy, stepped, trained
 from gcond.image.validation import unseen
-from gcond.matching.device import CPU, placed
+from gcond.matching.device import CPU
 from gcond.methods import get_method
 from gcond.spelling import meant
 
@@ -259,13 +258,8 @@ def opened_images(
 ) -> ImageTask:
     """The task that images were condensed from, by default opened by the name it had; other data
     is refused."""
-    source = condensed.source
-    assert isinstance(source.preprocess, PixelScale)
-    data = given_or_named(condensed, dataset, "images")
-    split = 0 if isinstance(dataset, ImageSet) else source.split
-    task = as_image_task(data, root=root, normalize=source.preprocess, split=split)
-    check_same(condensed, task, "images")
-    return placed(task, device)
+    task: ImageTask = reopened(condensed, dataset, condensed.source.preprocess, root, device=device)
+    return task
 
 
 def model_name(model: Any) -> str:

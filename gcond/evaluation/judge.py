@@ -23,7 +23,6 @@ from gcond.evaluation.fitting import (
     trained,
 )
 from gcond.evaluation.images import ImageProtocol, evaluate_images
-from gcond.evaluation.opening import given_or_named
 from gcond.evaluation.protocol import Protocol, get_protocol
 from gcond.evaluation.result import Evaluation, Row
 from gcond.evaluation.sets import SetProtocol, evaluate_set
@@ -34,7 +33,7 @@ from gcond.graph.receptive import Receptive
 from gcond.graph.task import NodeTask, Split
 from gcond.graph.training import score, train
 from gcond.image.networks import Network
-from gcond.matching.device import CPU, Device, device_of
+from gcond.matching.device import Device, device_of
 from gcond.matching.distributed import current, join
 from gcond.methods import get_method
 
@@ -114,7 +113,7 @@ def evaluate(
     if isinstance(dataset, Real):
         real = dataset
     else:
-        real = Real(opened(condensed, dataset, root, memory, where))
+        real = Real(source_of(condensed, dataset, root, memory, where))
     task = real.task
     if task.disk is not None:
         large.refuse(found, task)
@@ -139,18 +138,6 @@ def evaluate(
         seconds=condensed.seconds,
         labels=condensed.label_source,
     )
-
-
-def opened(
-    condensed: Condensed,
-    dataset: Any,
-    root: str | Path | None,
-    memory: Memory = None,
-    device: torch.device = CPU,
-) -> NodeTask:
-    """The task that a set was condensed from, by default opened by the name it had."""
-    data = given_or_named(condensed, dataset, "graph")
-    return source_of(condensed, data, root, memory, device)
 
 
 def name_of(model: Model) -> str:

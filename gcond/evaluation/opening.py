@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import torch
+
 from gcond.condensed import Condensed
-from gcond.datasets import AnyTask, is_named
+from gcond.datasets import KINDS, AnyTask, GraphSet, ImageSet, NodeData, Opening, is_named
+from gcond.graph.large.memory import Memory
+from gcond.matching.device import CPU
+
+SPLIT_ALREADY = NodeData, GraphSet, ImageSet
+"""Data whose split was chosen when it was made."""
 
 
-def given_or_named(condensed: Condensed, dataset: Any, what: str) -> Any:
+def reopened(
+    condensed: Condensed,
+    dataset: Any,
+    normalize: Any,
+    root: str | Path | None = None,
+    memory: Memory = None,
+    device: torch.device = CPU,
+) -> Any:
+    """The task that a set was condensed from, prepared as it was then; by default it is opened by
+    the name it had.
+
+    Raises:
+        ValueError: The data cannot be opened by name, or is other data.
+    """
+    source = condensed.source
+    kind = next(kind for kind in KINDS if kind.items == condensed.kind)
+    what = "graph" if kind.items == "nodes" else kind.items
+    data = _given_or_named(condensed, dataset, what)
+    split = 0 if isinstance(data, SPLIT_ALREADY) else source.split
+    how = Opening(root, source.setting, normalize, split, memory, device)  # type: ignore[arg-type]
+    task = kind.open(data, how)
+    _check_same(condensed, task, what)
+    return task
+
+
+def _given_or_named(condensed: Condensed, dataset: Any, what: str) -> Any:
     """The dataset that was given, by default the name of the one that was condensed.
 
     Raises:
@@ -25,7 +58,7 @@ def given_or_named(condensed: Condensed, dataset: Any, what: str) -> Any:
     return name
 
 
-def check_same(condensed: Condensed, task: AnyTask, what: str) -> None:
+def _check_same(condensed: Condensed, task: AnyTask, what: str) -> None:
     """Refuses a task of other data than a set was condensed from.
 
     Raises:

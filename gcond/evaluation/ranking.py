@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gcond.condensed import Condensed
-from gcond.evaluation.judge import opened
+from gcond.evaluation.fitting import source_of
 from gcond.evaluation.space import Candidate, Space
 from gcond.evaluation.tables import Style, counted, tabulate
 from gcond.evaluation.trials import Trials
@@ -152,7 +152,7 @@ def search(
     candidates = (space or Space()).sample(num, seed)
     if not candidates:
         raise ValueError("the space has no configuration; give each of its fields a value")
-    task = opened(condensed, dataset, root, device=device_of(device))
+    task = source_of(condensed, dataset, root, device=device_of(device))
     if not len(task.index["val"]):
         raise ValueError(f"{task.name} has no validation nodes, which rank the configurations")
     trials = Trials(task, candidates, seeds, epochs)

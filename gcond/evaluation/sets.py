@@ -13,10 +13,9 @@ from torch import Tensor, nn
 
 from gcond import config
 from gcond.condensed import Condensed, parts_of
-from gcond.datasets import GraphSet, as_set_task
 from gcond.evaluation import set_fitting, set_networks
 from gcond.evaluation.ogb import official
-from gcond.evaluation.opening import check_same, given_or_named
+from gcond.evaluation.opening import reopened
 from gcond.evaluation.result import Evaluation, Row
 from gcond.graph.sets.encoding import Encoding
 from gcond.graph.sets.metrics import score_of
@@ -218,13 +217,10 @@ def opened_set(
 ) -> SetTask:
     """The task that a set was condensed from, by default opened by the name it had; other data
     is refused."""
-    source = condensed.source
-    assert isinstance(source.preprocess, Encoding)
-    data = given_or_named(condensed, dataset, "graphs")
-    split = 0 if isinstance(dataset, GraphSet) else source.split
-    task = as_set_task(data, root=root, normalize=source.preprocess.kind, split=split)
-    check_same(condensed, task, "graphs")
-    return placed(task, device)
+    encoding = condensed.source.preprocess
+    assert isinstance(encoding, Encoding)
+    task: SetTask = reopened(condensed, dataset, encoding.kind, root, device=device)
+    return task
 
 
 def name_of(model: Any) -> str:

@@ -207,6 +207,5 @@ def _outcome(synthetic: SyntheticGraph, run: Progress) -> Outcome:
     """The state that a run prefers, as a result; it is on the CPU."""
     restore(synthetic, run.best_state)
     x, adj = synthetic.graph()
-    found = (None if t is None else t.cpu() for t in (adj, synthetic.soft))
-    adj, soft = found
+    adj, soft = (None if t is None else t.cpu() for t in (adj, synthetic.soft))
     return Outcome(x.cpu(), adj, synthetic.y.cpu(), run, soft)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import torch
 
-from gcond.evaluation.judge import opened
+from gcond.evaluation.fitting import source_of
 from gcond.graph.propagation import propagate, propagate_dense, to_tensor
 from gcond.plot import style
 from gcond.plot.style import Array, Labels
@@ -104,7 +104,7 @@ def features(
         raise ValueError(f"max_nodes must be at least 10, got {max_nodes}")
     names = style.names_of(condensed, class_names)
     style.require()
-    real = _sample(opened(condensed, dataset, root), labels, max_nodes, seed)
+    real = _sample(source_of(condensed, dataset, root), labels, max_nodes, seed)
     synthetic = _synthetic(condensed)
     if synthetic.shape[1] < 2:
         raise ValueError(f"{condensed.source.name} has one feature, which makes no plane")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -93,7 +94,7 @@ class Centroid:
         features, labels, short = [], [], []
         for c, count in _wanted(counts):
             rows = x[(y == c).to(x.device)].double().cpu().numpy()
-            distinct = len(np.unique(rows, axis=0))
+            distinct = _distinct(rows)
             features.append(_means(rows, count, min(count, distinct), self.restarts, seed))
             labels += [c] * count
             short += [c] if count > distinct else []
@@ -118,7 +119,7 @@ class Medoid:
     def pick(self, x: Tensor, y: Tensor, counts: Tensor, seed: int) -> Picked:
         def order(rows: Tensor, count: int) -> Tensor:
             found = x[rows.to(x.device)].double().cpu()
-            clusters = min(count, len(torch.unique(found, dim=0)))
+            clusters = min(count, _distinct(found.numpy()))
             centers = torch.as_tensor(_means(found.numpy(), count, clusters, self.restarts, seed))
             free = torch.ones(len(found), dtype=torch.bool)
             picked = []
@@ -199,14 +200,27 @@ def _farthest_first(x: Tensor, count: int) -> Tensor:
     return torch.tensor(picked)
 
 
+def _distinct(rows: Rows) -> int:
+    """How many rows differ from each other: numbers are equal where their bytes are, but for the
+    sign of zero."""
+    return len({row.tobytes() for row in rows + 0.0})
+
+
+@cache
+def _thread_pools() -> Any:
+    """The thread pools of this process: finding them reads its whole map of memory."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 def _means(rows: Rows, count: int, clusters: int, restarts: int, seed: int) -> Rows:
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     if clusters == 1:
         centers = rows.mean(0, keepdims=True)
     else:
-        with threadpool_limits(1):
+        with _thread_pools().limit(limits=1):
             kmeans = KMeans(clusters, n_init=restarts, random_state=seed % 2**32).fit(rows)
         # Ordered by size, so that the order does not depend on the seeding of k-means.
         order = np.argsort(-np.bincount(kmeans.labels_, minlength=clusters), kind="stable")

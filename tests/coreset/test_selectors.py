@@ -156,3 +156,12 @@ def test_random_rows_depend_on_the_seed_and_are_uniform():
     picks = [Random().pick(x, y, torch.tensor([3, 1, 1]), seed=s).rows[:3] for s in range(500)]
     share = torch.bincount(torch.cat(picks), minlength=20)[y == 0] / 500
     assert float((share - 0.3).abs().max()) < 0.08
+
+
+def test_rows_that_are_equal_are_one_cluster_whatever_the_sign_of_their_zeros():
+    x = torch.tensor([[0.0, 1.0], [-0.0, 1.0], [2.0, 0.0], [2.0, -0.0]])
+    with pytest.warns(UserWarning, match=r"exceeds the labelled items of classes \[0\]"):
+        found = Centroid().pick(x, torch.zeros(4, dtype=torch.long), torch.tensor([3]), 0)
+    assert len(found.features) == 3
+    near = (found.features[:, None] - x[[0, 2]]).abs().amax(-1).min(1).values
+    assert (near < 0.5).all()

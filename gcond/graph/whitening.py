@@ -16,6 +16,8 @@ from gcond.graph.validation import Validation
 from gcond.matching.ranges import at_least, positive
 
 RANK, OVERSAMPLING, POWER = 128, 10, 2
+PIECE = 1 << 14
+"""Rows on disk that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Whitened:
 
     where ``s`` restores the norm of all ``h - mu`` together. A linear classifier along the
     whitened class means is that of ridge regression on the features themselves. Features of all
-    nodes are used, labels of none.
+    nodes are used, of a graph on disk those of its training nodes; labels of none.
 
     Args:
         init: The start to whiten.
@@ -47,7 +49,7 @@ class Whitened:
         at_least(0, num_layers=self.num_layers)
 
     def affordable(self, task: NodeTask) -> bool:
-        return task.disk is None and self.init.affordable(task)
+        return task.affords(self.num_layers) and self.init.affordable(task)
 
     def start(
         self, task: NodeTask, counts: Tensor, seed: int, validation: Validation | None = None
@@ -66,16 +68,35 @@ def principal(task: NodeTask, hops: int) -> tuple[Tensor, Tensor, Tensor]:
     r"""Mean ``[d]``, principal directions ``[r, d]`` and variances ``[r]`` of
     :math:`\hat A^K X`, at most 128 of them, by a randomised range finder that only multiplies
     (`"Finding structure with randomness" <https://arxiv.org/abs/0909.4061>`_): the matrix itself,
-    which may be dense and large, is never formed."""
+    which may be dense and large, is never formed. Of a graph on disk they are those of the rows
+    that are there, the training nodes', exactly."""
     given = task.given or task
     key = ("principal", hops)
     if key not in given.memory:
-        given.memory[key] = _principal(given, hops)
+        of = _of_graph if given.disk is None else _of_rows
+        given.memory[key] = of(given, hops)
     found: tuple[Tensor, Tensor, Tensor] = given.memory[key]
     return found
 
 
-def _principal(task: NodeTask, hops: int) -> tuple[Tensor, Tensor, Tensor]:
+def _of_rows(task: NodeTask, hops: int) -> tuple[Tensor, Tensor, Tensor]:
+    rows, d = task.features("train", hops), task.num_features
+    total, square = np.zeros(d), np.zeros((d, d))
+    for start in range(0, len(rows), PIECE):
+        x = rows[np.arange(start, min(start + PIECE, len(rows)))].astype(np.float64)
+        total += x.sum(0)
+        square += x.T @ x
+    mean = total / len(rows)
+    variance, directions = np.linalg.eigh(square / len(rows) - np.outer(mean, mean))
+    most = slice(None, -RANK - 1, -1)
+    return (
+        torch.as_tensor(mean.astype(np.float32)),
+        torch.as_tensor(np.ascontiguousarray(directions.T[most], np.float32)),
+        torch.as_tensor(np.ascontiguousarray(variance[most].clip(0), np.float32)),
+    )
+
+
+def _of_graph(task: NodeTask, hops: int) -> tuple[Tensor, Tensor, Tensor]:
     a_hat, x, _ = task.graph("train")
     n, d = x.shape
     back_hat = a_hat.T.tocsr()

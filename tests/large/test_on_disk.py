@@ -2,15 +2,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from stored import stored
 
 import gcond
+from gcond.budget import allocate
 from gcond.datasets import as_task
+from gcond.graph.bags import Bags
 from gcond.graph.initialise import BestOf, Noise, Selected
 from gcond.graph.large.fitting import fitted
 from gcond.graph.preprocess import fit
 from gcond.graph.training import Training
 from gcond.graph.validation import Validator
+from gcond.graph.whitening import Whitened, principal
 from gcond.matching import Schedule
 from gcond.testing import example_graph
 
@@ -123,3 +127,22 @@ def test_a_bar_shows_the_propagation(pair, capsys):
     told = []
     as_task(pair[1]).reporting(told.append).features("train", 2)
     assert not told
+
+
+def test_whitening_on_disk_is_by_the_covariance_of_the_training_rows(pair):
+    disk = as_task(pair[0], setting="inductive", normalize="standard")
+    z = rows(disk, "train", 2).astype(np.float64)
+    mean, directions, variance = (t.numpy() for t in principal(disk, 2))
+    np.testing.assert_allclose(mean, z.mean(0), atol=1e-5)
+    covariance = np.cov(z.T, bias=True)
+    np.testing.assert_allclose(directions.T * variance @ directions, covariance, atol=1e-4)
+    assert (np.diff(variance) <= 0).all()
+    start = Whitened(Bags(num_layers=2, alpha=0))
+    assert start.affordable(disk)
+    assert not Whitened(Bags()).affordable(disk)
+    assert not Whitened(Bags(num_layers=2, alpha=0), num_layers=3).affordable(disk)
+    # In the inductive setting the training graph has no other nodes: memory and disk agree.
+    counts = torch.tensor(allocate(12, disk.train_counts))
+    memory = as_task(pair[1], setting="inductive", normalize="standard")
+    apart = [start.start(task, counts, 0).features for task in (disk, memory)]
+    np.testing.assert_allclose(*apart, atol=1e-3)

@@ -127,7 +127,7 @@ SHAPES = {
         homophily=0.7,
         class_spread=0.08,
         topic_spread=0.05,
-        label_noise=0.07,
+        label_noise=0.08,
         text="generated, 232,965 nodes, 115 M edges, 602 features, 41 classes",
     ),
     "products-like": Shape(

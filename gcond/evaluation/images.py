@@ -15,6 +15,7 @@ from gcond import config
 from gcond.condensed import Condensed, parts_of
 from gcond.evaluation.image_models import ImageModel, fresh, named
 from gcond.evaluation.opening import reopened
+from gcond.evaluation.protocol import protocol_among
 from gcond.evaluation.result import Evaluation, Row
 from gcond.image.augmentation import Siamese
 from gcond.image.networks import Network
@@ -24,7 +25,6 @@ from gcond.image.training import ImageTraining, Lot, accuracy, stepped, trained
 from gcond.image.validation import unseen
 from gcond.matching.device import CPU
 from gcond.methods import get_method
-from gcond.spelling import meant
 
 UNFLIPPED = ("mnist", "digits-images")
 """Datasets whose images mean something else in a mirror."""
@@ -99,16 +99,8 @@ def get_image_protocol(name: Any, steps: Steps | None = None) -> ImageProtocol:
     Raises:
         ValueError: The name is unknown, or is one for graphs.
     """
-    if isinstance(name, ImageProtocol):
-        return name
     usual = SHORT if steps is None else DD_STEPS
-    found = usual if name is None else _PROTOCOLS.get(name)
-    if found is None:
-        raise ValueError(
-            f"unknown protocol {name!r} for images; {meant(str(name), _PROTOCOLS)}known: "
-            f"{', '.join(_PROTOCOLS)}"
-        )
-    return found
+    return protocol_among(_PROTOCOLS, usual if name is None else name, " for images")
 
 
 def evaluate_images(

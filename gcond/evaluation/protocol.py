@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from gcond import config
 from gcond.graph.training import Training
 from gcond.spelling import meant
+
+P = TypeVar("P")
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,20 @@ def get_protocol(name: object) -> Protocol:
     Raises:
         ValueError: The name is unknown.
     """
-    if isinstance(name, Protocol):
+    return protocol_among(_PROTOCOLS, name)
+
+
+def protocol_among(known: Mapping[str, P], name: object, what: str = "") -> P:
+    """One of some protocols of a kind by its name; one of that kind passes through.
+
+    Raises:
+        ValueError: The name is unknown.
+    """
+    if isinstance(name, type(next(iter(known.values())))):
         return name
-    found = _PROTOCOLS.get(name) if isinstance(name, str) else None
+    found = known.get(name) if isinstance(name, str) else None
     if found is None:
         raise ValueError(
-            f"unknown protocol {name!r}; {meant(str(name), _PROTOCOLS)}known: "
-            f"{', '.join(_PROTOCOLS)}"
+            f"unknown protocol {name!r}{what}; {meant(str(name), known)}known: {', '.join(known)}"
         )
     return found

@@ -16,6 +16,7 @@ from gcond.condensed import Condensed, parts_of
 from gcond.evaluation import set_fitting, set_networks
 from gcond.evaluation.ogb import official
 from gcond.evaluation.opening import reopened
+from gcond.evaluation.protocol import protocol_among
 from gcond.evaluation.result import Evaluation, Row
 from gcond.graph.sets.encoding import Encoding
 from gcond.graph.sets.metrics import score_of
@@ -61,12 +62,7 @@ def get_set_protocol(name: Any) -> SetProtocol:
     Raises:
         ValueError: The name is unknown, or is one for nodes.
     """
-    if isinstance(name, SetProtocol):
-        return name
-    found = _PROTOCOLS.get("pool-200" if name is None else name)
-    if found is None:
-        raise ValueError(f"unknown protocol {name!r} for graphs; known: {', '.join(_PROTOCOLS)}")
-    return found
+    return protocol_among(_PROTOCOLS, POOL_200 if name is None else name, " for graphs")
 
 
 def evaluate_set(

@@ -61,11 +61,10 @@ class Step:
         like = torch.empty(0)
         self.model = NetworkModel(ConvNet(width, depth=3), SHAPE, CLASSES, like)
         self.plain = NetworkModel(ConvNet(width, depth=3), SHAPE, CLASSES, like)
-        layers = self.plain.module.features
-        assert isinstance(layers, Sequential)
-        for place, layer in enumerate(layers):
-            if isinstance(layer, Halving):
-                layers[place] = AvgPool2d(2)
+        features = self.plain.module.features
+        assert isinstance(features, Sequential)
+        layers = (AvgPool2d(2) if isinstance(layer, Halving) else layer for layer in features)
+        self.plain.module.features = Sequential(*layers)
         self.theta = [self.model.draw(generator_for(i, "model")) for i in range(MODELS)]
         self.real, self.synthetic = batch_of(batch_size, "real"), batch_of(per_class, "init")
         self.turn = 0

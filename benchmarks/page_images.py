@@ -25,7 +25,8 @@ def page() -> str:
     """The whole page."""
     runs = [json.loads(file.read_text()) for file in sorted(RESULTS.glob("images-*.json"))]
     sections = [_section(run, size) for run in runs for size in _sizes(run)]
-    return "\n\n".join([INTRODUCTION, *sections, READING])
+    judged = [json.loads(f.read_text()) for f in sorted(RESULTS.glob("architectures-*.json"))]
+    return "\n\n".join([INTRODUCTION, *sections, *map(_architectures, judged), READING])
 
 
 def _sizes(run: dict[str, Any]) -> list[int]:
@@ -47,6 +48,25 @@ def _section(run: dict[str, Any], per_class: int) -> str:
     for name, row in rows.items():
         cell = f" {PUBLISHED.get((about['dataset'], per_class, name), '')} |" if published else ""
         lines.append(_line(row, rows["random"]) + cell)
+    return "\n".join(lines)
+
+
+def _architectures(found: dict[str, Any]) -> str:
+    about, models = found["about"], found["models"]
+    networks = len(found["rows"][0][0]["accuracies"])
+    lines = [
+        f"## {about['dataset']}, {about['per_class']} per class, other architectures\n",
+        "`python benchmarks/accuracy/image_architectures.py`, one condensation of each method, "
+        f"mean ± std over {networks} networks of each architecture, protocol "
+        f"`{found['protocol'].split()[0]}`. All matched a ConvNet of width 32.\n",
+        f"| trained on | {' | '.join(models)} | mean |",
+        f"|---|{'--:|' * (len(models) + 1)}",
+    ]
+    for subject, row in zip(found["subjects"], found["rows"], strict=True):
+        lists = [cell["accuracies"] for cell in row]
+        cells = [f"{statistics.fmean(a):.1f} ± {statistics.pstdev(a):.1f}" for a in lists]
+        mean = statistics.fmean(map(statistics.fmean, lists))
+        lines.append(f"| {subject['method']} | {' | '.join(cells)} | {mean:.1f} |")
     return "\n".join(lines)
 
 

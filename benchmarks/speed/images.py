@@ -6,14 +6,18 @@ The reference is written from the description of the official loop of DC: class 
 gradient of one batch of real images by autograd through a module, the gradient of the class's
 synthetic images through the same weights with its graph, the distance by autograd, and one double
 backward for the sum over classes; poolings are those of torch. Both sides see the same images and
-the same networks and take turns; first it is checked that losses and derivatives agree. Pixels are
-random: no figure depends on them.
+the same networks and take turns. Pixels are random: no figure depends on them.
+
+First it is checked in float64, with fewer real images, that losses and derivatives agree. In
+float32 a pixel of a map that is zero up to rounding passes a ReLU on one side and not on the other,
+whatever the two sides do differently: both are compared with float64 there.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,32 +46,38 @@ CLASSES, SHAPE = 10, (1, 28, 28)
 MODELS = 4
 """Networks of the pool; how many there are does not change the cost of a step after the first
 visit, which is what a long run consists of."""
+CHECKED = 8
+"""Real images of a class in the check."""
 
 
-def batch_of(per_class: int, role: str) -> Batch:
+def batch_of(per_class: int, role: str, dtype: torch.dtype) -> Batch:
     y = torch.repeat_interleave(torch.arange(CLASSES), per_class)
     x = torch.randn(len(y), *SHAPE, generator=generator_for(0, role))
     # The classes differ, so that gradients do not vanish.
     x += torch.randn(CLASSES, *SHAPE, generator=generator_for(1, role))[y]
     counts = torch.full((CLASSES,), per_class)
-    labels = targets(y, CLASSES, torch.float32)
-    return Batch((x,), labels, ByClass("equal").partition(y, counts, torch.float32))
+    labels = targets(y, CLASSES, dtype)
+    return Batch((x.to(dtype),), labels, ByClass("equal").partition(y, counts, dtype))
 
 
 class Step:
     """One matching step of each side, on the same images and at the same parameters."""
 
-    def __init__(self, width: int, batch_size: int, per_class: int) -> None:
-        like = torch.empty(0)
+    def __init__(
+        self, width: int, batch_size: int, per_class: int, dtype: torch.dtype = torch.float32
+    ) -> None:
+        like = torch.empty(0, dtype=dtype)
         self.model = NetworkModel(ConvNet(width, depth=3), SHAPE, CLASSES, like)
         self.plain = NetworkModel(ConvNet(width, depth=3), SHAPE, CLASSES, like)
-        layers = self.plain.module.features
-        assert isinstance(layers, Sequential)
-        for place, layer in enumerate(layers):
-            if isinstance(layer, Halving):
-                layers[place] = AvgPool2d(2)
-        self.theta = [self.model.draw(generator_for(i, "model")) for i in range(MODELS)]
-        self.real, self.synthetic = batch_of(batch_size, "real"), batch_of(per_class, "init")
+        features = self.plain.module.features
+        assert isinstance(features, Sequential)
+        layers = (AvgPool2d(2) if isinstance(layer, Halving) else layer for layer in features)
+        self.plain.module.features = Sequential(*layers)
+        single = NetworkModel(ConvNet(width, depth=3), SHAPE, CLASSES, torch.empty(0))
+        drawn = [single.draw(generator_for(i, "model")) for i in range(MODELS)]
+        self.theta = [tuple(t.to(dtype) for t in theta) for theta in drawn]
+        self.real = batch_of(batch_size, "real", dtype)
+        self.synthetic = batch_of(per_class, "init", dtype)
         self.turn = 0
 
     def ours(self, memory: Memory, cached: list[Any] | None = None) -> tuple[float, Tensor]:
@@ -89,7 +99,7 @@ class Step:
         theta = [t.clone().requires_grad_() for t in self.theta[number]]
         x = self.synthetic.inputs[0].clone().requires_grad_()
         many, few = (len(b.y) // CLASSES for b in (self.real, self.synthetic))
-        total = torch.zeros(())
+        total = x.new_zeros(())
         for c in range(CLASSES):
             real = self.real.inputs[0][c * many : (c + 1) * many]
             loss = cross_entropy(self.plain(theta, real), torch.full((many,), c))
@@ -104,21 +114,47 @@ class Step:
 
 def apart(g: Tensor, h: Tensor) -> Tensor:
     if g.dim() < 2:
-        return torch.zeros(())
+        return g.new_zeros(())
     g, h = g.flatten(1), h.flatten(1)
     cosine = (g * h).sum(-1) / (g.norm(dim=-1) * h.norm(dim=-1) + 1e-6)
     return (1 - cosine).sum()
 
 
-def agree(step: Step, memory: Memory) -> float:
-    """Largest difference of the derivatives, relative to the largest derivative."""
-    step.turn = 0
-    value, pull = step.ours(memory)
-    step.turn = 0
-    expected, wanted = step.reference()
-    if abs(value - expected) > 1e-5 * abs(expected):
-        raise SystemExit(f"the losses differ: {value} and {expected}")
-    return float((pull - wanted).abs().max() / wanted.abs().max())
+@dataclass(frozen=True)
+class Agreement:
+    """Largest differences of the derivatives, relative to the largest derivative.
+
+    Args:
+        double: Between the two sides in float64.
+        ours: Of ours in float32 from the plain loop in float64.
+        plain: Of the plain loop in float32 from itself in float64.
+    """
+
+    double: float
+    ours: float
+    plain: float
+
+
+def agree(width: int, per_class: int, memory: Memory) -> Agreement:
+    """How far the two sides are apart.
+
+    Raises:
+        SystemExit: Farther than the acceptable.
+    """
+    double, single = (
+        Step(width, CHECKED, per_class, dtype) for dtype in (torch.float64, torch.float32)
+    )
+    value, pull = double.ours(memory)
+    double.turn = 0
+    expected, wanted = double.reference()
+    _, ours = single.ours(memory)
+    single.turn = 0
+    _, plain = single.reference()
+    most = wanted.abs().max()
+    found = Agreement(*(float((t - wanted).abs().max() / most) for t in (pull, ours, plain)))
+    if abs(value - expected) > 1e-10 * abs(expected) or found.double > 1e-10:
+        raise SystemExit(f"the two sides differ in float64: {value} and {expected}, {found}")
+    return found
 
 
 def main() -> None:
@@ -133,15 +169,14 @@ def main() -> None:
     options = parser.parse_args()
     clock, memory = CLOCKS[options.clock], Chunked(options.chunk)
     step = Step(options.width, options.batch_size, options.per_class)
-    apart_by = agree(step, memory)
+    apart_by = agree(options.width, options.per_class, memory)
     print(
         f"ConvNet of width {options.width}, {options.batch_size} real and {options.per_class} "
         f"synthetic images of each of {CLASSES} classes, {SHAPE[1]} x {SHAPE[2]} pixels, "
-        f"{torch.get_num_threads()} threads, {options.clock} clock; largest difference of the "
-        f"derivatives {apart_by:.1e} of the largest"
+        f"{torch.get_num_threads()} threads, {options.clock} clock\n"
+        f"largest difference of the derivatives, of the largest: {apart_by.double:.1e} in float64; "
+        f"from float64 in float32 {apart_by.ours:.1e}, of the plain loop {apart_by.plain:.1e}"
     )
-    if apart_by > 1e-4:
-        raise SystemExit("the derivatives differ")
     pool = step.measured(memory)
 
     def timed(call: Any, *given: Any, times: int = 1) -> Any:
@@ -169,7 +204,7 @@ def main() -> None:
     print("\n".join(map(str, rows)))
     if options.json:
         found = {"machine": machine(), "options": {k: str(v) for k, v in vars(options).items()}}
-        found |= {"difference": apart_by, "rows": [row.plain() for row in rows]}
+        found |= {"difference": asdict(apart_by), "rows": [row.plain() for row in rows]}
         options.json.write_text(json.dumps(found, indent=1) + "\n")
 
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
+from gcond.image.first_block import first_block, fits
+
 Shape = tuple[int, int, int]
 """Channels, height and width of an image."""
 Norm = Literal["none", "instance", "group", "layer", "batch"]
@@ -37,6 +39,22 @@ def _halves(width: int, dtype: torch.dtype) -> Tensor:
     """Takes two rows of pixels to their means in squares ``[2 width, width / 2]``."""
     place = torch.arange(2 * width, device="cpu")
     return torch.where((place % width // 2)[:, None] == place[: width // 2], 0.25, 0.0).to(dtype)
+
+
+class Blocks(nn.Sequential):
+    """Layers one after the other, of which the first four are a convolution of images, instance
+    normalisation, ReLU and :class:`Halving`: on a CPU they are computed as one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        conv, norm, *_ = self
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(norm, nn.GroupNorm)
+        joined = fits(x, conv)
+        if joined:
+            x = first_block(x, conv, norm)
+        for layer in list(self)[4 if joined else 0 :]:
+            x = layer(x)
+        return x
 
 
 class Residual(nn.Module):

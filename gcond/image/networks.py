@@ -12,6 +12,7 @@ from gcond.image.layers import (
     ACTIVATIONS,
     POOLS,
     Activation,
+    Blocks,
     Norm,
     Pooling,
     Residual,
@@ -74,7 +75,9 @@ class ConvNet:
             if self.pooling != "none":
                 layers.append(POOLS[self.pooling]())
                 height, width = height // 2, width // 2
-        return nn.Sequential(*layers, nn.Flatten())
+        usual = (self.norm, self.activation, self.pooling) == ("instance", "relu", "avg")
+        together = Blocks if depth and usual else nn.Sequential
+        return together(*layers, nn.Flatten())
 
 
 @dataclass(frozen=True)

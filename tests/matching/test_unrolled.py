@@ -40,13 +40,14 @@ def unrolled_by_autograd(x, rates):
     return cross_entropy(MODEL(theta, *real.inputs), y)
 
 
+@pytest.mark.parametrize("held", [0, 100_000, 2**28], ids=["none", "some", "all"])
 @pytest.mark.parametrize("memory", [Full(), Chunked(3)], ids=str)
-def test_the_loss_and_its_derivatives_equal_autograd_through_all_steps(memory):
+def test_the_loss_and_its_derivatives_equal_autograd_through_all_steps(memory, held):
     x = normal(5, 1, 8, 8).requires_grad_()
     rates = (0.1 + normal(3, 2, seed=1).abs()).requires_grad_()
     expected = unrolled_by_autograd(x, rates)
     pulls = torch.autograd.grad(expected, (x, rates))
-    signal, distance = Unrolled().of(MODEL), bound(LossOf(memory), MODEL)
+    signal, distance = Unrolled(held).of(MODEL), bound(LossOf(memory), MODEL)
     target = signal.measure(THETA, real_batch()[0])
     batch = batch_of(x.detach(), rates.detach())
     signature, pullback = signal.trace(THETA, batch)
@@ -54,6 +55,25 @@ def test_the_loss_and_its_derivatives_equal_autograd_through_all_steps(memory):
     assert float(value) == pytest.approx(float(expected), abs=1e-10)
     for found, pull in zip(pullback(cotangent), pulls, strict=True):
         assert float((found - pull).abs().max()) < 1e-10
+
+
+@pytest.mark.parametrize(("held", "again"), [(0, 6), (100_000, 3), (2**28, 0)])
+def test_steps_are_built_again_only_where_there_is_no_room(held, again, monkeypatch):
+    signal, passes = Unrolled(held).of(MODEL), []
+    usual = type(signal).passed
+
+    def counted(self, *given, **how):
+        passes.append(how["keep"])
+        return usual(self, *given, **how)
+
+    monkeypatch.setattr(type(signal), "passed", counted)
+    batch = batch_of(normal(5, 1, 8, 8), torch.full((3, 2), 0.1, dtype=LIKE.dtype))
+    signature, pullback = signal.trace(THETA, batch)
+    before = len(passes)
+    pullback(signature)
+    assert len(passes) - before == again
+    # One step more than there are where the first is only weighed.
+    assert before == 6 + (again > 0)
 
 
 def test_the_derivative_agrees_with_differences():

@@ -94,7 +94,8 @@ def _nodes(rows: list[dict[str, Any]]) -> str:
         "[CTRL](https://arxiv.org/abs/2402.04924) and GDEM, under their own protocols; GEOM and "
         "GDEM tune the judging model for each ratio. Seconds are medians on a shared machine; "
         "where a teacher was trained for an earlier row they do not contain it again. Rows of "
-        "*earlier defaults* were measured before the teacher and the choice of the whitening changed."
+        "*earlier defaults* were measured before the teacher and the choice of the whitening "
+        "changed."
     )
     return "\n\n".join(parts)
 

@@ -50,6 +50,7 @@ def needed(kind):
         "schedule": Schedule(1),
         "lr": 0.5,
         "init": Noise(),
+        "candidates": (Noise(),),
         "labels": Taught(),
         "teacher": GRAND(),
         "teachers": (GRAND(), KernelRidge()),

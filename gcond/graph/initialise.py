@@ -154,7 +154,7 @@ class BestOf:
         for i, candidate in enumerate(near or self.candidates):
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                found = candidate.start(task, counts, seed)
+                found = candidate.start(task, counts, seed, validation)
             labels = y if found.soft is None else found.soft
             score = validation.score(found.features, None, labels) if validation else None
             if i == 0 or (score is not None and (best is None or score > best)):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from gcond.coreset import Random
 from gcond.graph.adjacency import Identity
 from gcond.graph.bags import Bags
+from gcond.graph.faithful import Faithful
 from gcond.graph.initialise import BestOf, Initialisation, Selected
 from gcond.graph.labels import Heard, Taught, TrainingLabels
 from gcond.graph.method import GraphMethod
@@ -61,29 +62,28 @@ MULTI_LEVEL = replace(
 DM = replace(DOSCOND, name="dm", model=PropagatedMLP(), signal=Embeddings(), distance=SquaredL2())
 
 RIDGE = KernelRidge()
-TEACHER = Mixture(
-    (GRAND(), RIDGE, SelfTraining(Mixture((RIDGE, GRAND()), (1.0, 1.0)))), (2.0, 1.0, 1.0)
-)
-"""The strongest teacher; ``RIDGE`` alone is the quick one."""
+TEACHER = Mixture((GRAND(), SelfTraining(GRAND())), (1.0, 1.0))
+"""The strongest teacher; ``RIDGE`` is the quick one, and the better one on some graphs."""
 
 THOROUGH = Validator(Training(128, epochs=150, lr=0.03, validate_every=15))
 """For a choice among starts alone, which is all there is to wait for."""
 
-WHITENED: tuple[Initialisation, ...] = (
-    Whitened(Bags(num_layers=2, alpha=0), 1.0),
-    Whitened(Bags(num_layers=2, alpha=0), 0.3),
-    Whitened(Bags(num_layers=2, alpha=0), 0.1),
+WHITENED = Faithful(
+    tuple(Whitened(Bags(num_layers=2, alpha=0), f) for f in (1.0, 0.5, 0.3, 0.2, 0.1))
 )
 
 
 def _bags(name: str, soft: bool) -> GraphMethod:
-    """Bags without matching, chosen on validation nodes among two teachers, strengths of
-    whitening, and starts that ask no teacher."""
-    quick = Taught(RIDGE, soft)
+    """Bags without matching. How much to whiten is for the teacher to say; validation nodes, of
+    which there are few, choose between two teachers and starts that ask no teacher."""
     without: tuple[Initialisation, ...] = tuple(
         Heard(TrainingLabels(), each) for each in (Bags(), *HUMBLE)
     )
-    candidates = (*WHITENED, *(Heard(quick, each) for each in WHITENED), *without)
+    candidates: tuple[Initialisation, ...] = (
+        WHITENED,
+        Heard(Taught(RIDGE, soft), WHITENED),
+        *without,
+    )
     return replace(
         GCOND_X,
         name=name,

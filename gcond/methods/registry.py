@@ -9,6 +9,7 @@ from gcond import coreset, matching
 from gcond.graph import (
     adjacency,
     bags,
+    faithful,
     initialise,
     labels,
     method,
@@ -101,6 +102,7 @@ TYPES: Mapping[str, type] = {
         coreset.KCenter,
         coreset.Medoid,
         coreset.Random,
+        faithful.Faithful,
         initialise.BestOf,
         initialise.Noise,
         initialise.Selected,

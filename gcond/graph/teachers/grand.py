@@ -26,7 +26,8 @@ class GRAND:
     and a network with one hidden layer must predict the same on all nodes whatever was dropped:
     the squared distance of each draw's prediction to their sharpened mean is added to the
     cross-entropy on the training nodes. The first linear map is applied before the propagation,
-    which commutes with it and makes it narrow. The best epoch on the validation nodes is kept.
+    which commutes with it and makes it narrow. Each network's epoch of least cross-entropy on the
+    validation nodes is kept.
 
     Args:
         runs: Networks, trained side by side.
@@ -38,7 +39,8 @@ class GRAND:
         temperature: Of the sharpening.
         weight: Of the consistency, reached after 50 epochs.
         epochs: Steps of Adam.
-        lr: Their size.
+        patience: Epochs without a better validation after which all stop.
+        lr: Size of the steps.
         weight_decay: L2 penalty.
     """
 
@@ -51,12 +53,13 @@ class GRAND:
     temperature: float = 0.5
     weight: float = 1.0
     epochs: int = 200
-    lr: float = 0.01
+    patience: int = 50
+    lr: float = 0.03
     weight_decay: float = 5e-4
 
     def __post_init__(self) -> None:
         at_least(1, runs=self.runs, hidden_channels=self.hidden_channels, draws=self.draws)
-        at_least(1, epochs=self.epochs)
+        at_least(1, epochs=self.epochs, patience=self.patience)
         at_least(0, num_layers=self.num_layers, weight=self.weight, weight_decay=self.weight_decay)
         share(drop_node=self.drop_node, dropout=self.dropout)
         positive(temperature=self.temperature, lr=self.lr)
@@ -64,33 +67,26 @@ class GRAND:
     def predict(self, task: NodeTask, seed: int) -> Distributions:
         network = _Networks(self, task, seed)
         y, rows = task.labels("train"), torch.as_tensor(task.index["train"])
-        val, goal = torch.as_tensor(task.index["val"]), task.labels("val")
         target = one_hot(y, task.num_classes).float()
         optimizer = torch.optim.Adam(
             network.parameters, self.lr, weight_decay=self.weight_decay, fused=True
         )
-        best = torch.full((self.runs,), -1.0)
-        kept = torch.zeros(self.runs, task.num_nodes, task.num_classes)
-        for epoch in range(self.epochs):
+        kept = _Kept(task, self.runs)
+        for epoch in range(1, self.epochs + 1):
             optimizer.zero_grad()
             out = network(self.draws).log_softmax(-1)
             fit = -(out[:, :, rows] * target).sum(-1).mean()
-            share = self.weight * min(1.0, epoch / 50)
+            share = self.weight * min(1.0, (epoch - 1) / 50)
             loss = fit + share * self._inconsistency(out)
             # Networks do not touch one another: a sum gives each the gradient of its own mean.
             (loss * self.runs).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            last = epoch + 1 == self.epochs
-            if last or (len(val) and epoch % 5 == 4):
+            if epoch == self.epochs or (kept.choosing and epoch % EVERY == 0):
                 with torch.no_grad():
-                    now = network(0)[0].softmax(-1)
-                hits = (now[:, val].argmax(-1) == goal).float().mean(1) if len(val) else best + 1
-                better = hits >= best
-                best, kept = (
-                    torch.where(better, hits, best),
-                    torch.where(better[:, None, None], now, kept),
-                )
-        found: Distributions = kept.mean(0).numpy()
+                    kept.see(epoch, network(0)[0].log_softmax(-1))
+                if epoch - kept.latest >= self.patience:
+                    break
+        found: Distributions = kept.predictions.mean(0).numpy()
         return found
 
     def _inconsistency(self, out: Tensor) -> Tensor:
@@ -99,6 +95,37 @@ class GRAND:
         sharp = p.detach().mean(0) ** (1 / self.temperature)
         sharp = sharp / sharp.sum(-1, keepdim=True)
         return (p - sharp).square().sum(-1).mean()
+
+
+EVERY = 5
+"""Epochs between two looks at the validation nodes."""
+
+
+class _Kept:
+    """Predictions ``[runs, N, C]`` of each network's epoch of least validation cross-entropy, of
+    the last epoch without validation nodes.
+
+    Accuracy on a few hundred nodes is too coarse for a choice among so many epochs.
+    """
+
+    def __init__(self, task: NodeTask, runs: int) -> None:
+        self.rows, self.y = torch.as_tensor(task.index["val"]), task.labels("val")
+        self.choosing = len(self.rows) > 0
+        self.best = torch.full((runs,), torch.inf)
+        self.predictions = torch.zeros(runs, task.num_nodes, task.num_classes)
+        self.latest = 0
+
+    def see(self, epoch: int, out: Tensor) -> None:
+        """Keeps log-probabilities ``[runs, N, C]`` where they are better."""
+        if not self.choosing:
+            self.predictions = out.exp()
+            return
+        chosen = out[:, self.rows].gather(-1, self.y.expand(len(out), -1)[..., None])
+        loss = -chosen.mean((1, 2))
+        better = loss < self.best
+        self.best = torch.where(better, loss, self.best)
+        self.predictions = torch.where(better[:, None, None], out.exp(), self.predictions)
+        self.latest = epoch if bool(better.any()) else self.latest
 
 
 class _Networks:

@@ -59,7 +59,7 @@ class SelfTraining:
 
     teacher: Teacher
     models: int = 2
-    training: Training = Training(hidden_channels=32, epochs=100, lr=0.03)  # noqa: RUF009 - frozen
+    training: Training = Training(hidden_channels=64, epochs=200, lr=0.03)  # noqa: RUF009 - frozen
     num_layers: int = 10
     alpha: float = 0.1
 

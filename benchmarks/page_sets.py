@@ -136,16 +136,15 @@ READING = """## How to read this
 
 The motifs are generated graphs whose nodes all look the same, so that only edges tell the classes
 apart: there a form without edges is left with chance and luck. At one graph per class learned
-features carry a gain over random and over selected graphs on the molecules of OGB; learning the
-edges adds little or nothing to them: the edges of the start do as well. At ten graphs per class
-random graphs on ogbg-molbbbp and herding on ogbg-molbace do as well as learned ones. At ten graphs
-per class of NCI1 and MUTAG the runs that were looked at kept their start, the best of several
-selections, as matching lowered its score: `doscond` is about one point above herding on NCI1, and
-on MUTAG, from ten graphs per class on, random and selected graphs do as well or better. On DD
-medoids do as well as `doscond`. On digits-graphs medoids are nearly as good as `doscond`, and both
-are far below the whole set. One random graph per class of ogbg-molbbbp was drawn twenty times: the
-first three draws alone have a mean of 58.1. Multi-step matching (`gcond`, measured when runs began
-at herding and kept their last step) takes several times as long as one-step matching and is worse.
-It and the learned rows on dd, digits-graphs and motifs were measured with a smaller step of the
-features, and with starts and checkpoints scored on up to 500 graphs.
+features carry a gain over random and over selected graphs on ogbg-molbace and ogbg-molbbbp;
+learning the edges adds little or nothing to them: the edges of the start do as well. From ten
+graphs per class on, random graphs on ogbg-molbbbp do as well as learned ones, and so does herding
+at ten on ogbg-molbace. At ten graphs per class of NCI1 and MUTAG the runs that were looked at kept
+their start, the best of several selections, as matching lowered its score: on NCI1 `doscond` is one
+point above herding at all sizes, and on MUTAG, from ten graphs per class on, random and selected
+graphs do as well or better. On DD medoids do better than `doscond` in a first reading. On digits-
+graphs a form without edges does better, and all are far below the whole set. One random graph per
+class of ogbg-molbbbp was drawn twenty times: the first three draws alone have a mean of 58.1.
+Multi-step matching (`gcond`) takes several times as long as one-step matching and is worse; it was
+measured when runs began at herding, kept their last step, and took smaller steps of the features.
 """

@@ -142,9 +142,10 @@ graphs per class on, random graphs on ogbg-molbbbp do as well as learned ones, a
 at ten on ogbg-molbace. At ten graphs per class of NCI1 and MUTAG the runs that were looked at kept
 their start, the best of several selections, as matching lowered its score: on NCI1 `doscond` is one
 point above herding at all sizes, and on MUTAG, from ten graphs per class on, random and selected
-graphs do as well or better. On DD medoids do better than `doscond` in a first reading. On digits-
-graphs a form without edges does better, and all are far below the whole set. One random graph per
-class of ogbg-molbbbp was drawn twenty times: the first three draws alone have a mean of 58.1.
-Multi-step matching (`gcond`) takes several times as long as one-step matching and is worse; it was
-measured when runs began at herding, kept their last step, and took smaller steps of the features.
+graphs do as well or better. On DD medoids do better than `doscond` in a first reading. On
+digits-graphs a form without edges does better, and all are far below the whole set. One random
+graph per class of ogbg-molbbbp was drawn twenty times: the first three draws alone have a mean of
+58.1. Multi-step matching (`gcond`) takes several times as long as one-step matching and is worse;
+it was measured when runs began at herding, kept their last step, and took smaller steps of the
+features.
 """

@@ -139,7 +139,7 @@ apart: there a form without edges is left with chance and luck. At one graph per
 features carry a gain over random and over selected graphs on ogbg-molbace and ogbg-molbbbp;
 learning the edges adds little or nothing to them: the edges of the start do as well. From ten
 graphs per class on, random graphs on ogbg-molbbbp do as well as learned ones, and so does herding
-at ten on ogbg-molbace. At ten graphs per class of NCI1 and MUTAG the runs that were looked at kept
+on ogbg-molbace. At ten graphs per class of NCI1 and MUTAG the runs that were looked at kept
 their start, the best of several selections, as matching lowered its score: on NCI1 `doscond` is one
 point above herding at all sizes, and on MUTAG, from ten graphs per class on, random and selected
 graphs do as well or better. On DD medoids do better than `doscond` in a first reading. On

@@ -8,6 +8,7 @@ import torch
 import gcond
 from gcond.coreset import Random
 from gcond.datasets import as_set_task
+from gcond.evaluation.sets import POOL_200
 from gcond.graph.sets.initialise import BestStart, SelectedGraphs, cut, encoded
 from gcond.graph.sets.real import RealGraphs
 from gcond.graph.sets.training import SetTraining
@@ -26,11 +27,27 @@ def task():
 def test_few_validation_graphs_are_joined_by_training_graphs_never_by_test_graphs(task):
     val, train = set(task.index["val"].tolist()), set(task.index["train"].tolist())
     found = SetValidation(task, LIGHT, 0).numbers.tolist()
-    assert len(set(found)) == len(found) == min(500, len(val) + len(train))
+    assert len(set(found)) == len(found) == min(1500, len(val) + len(train))
     assert val < set(found) <= val | train
     again = SetValidation(task, LIGHT, 0).numbers.tolist()
     assert found == again != SetValidation(task, LIGHT, 1).numbers.tolist()
     assert set(SetValidation(task, replace(LIGHT, fewest=0), 0).numbers.tolist()) == val
+
+
+def test_large_graphs_are_joined_by_as_many_as_there_is_room_for(task, monkeypatch):
+    val = task.numbers("val")
+    nodes = int(task.graphs.sizes[val].sum())
+    for room in (0, 3):
+        limit = nodes + room * task.mean_size
+        monkeypatch.setattr("gcond.graph.sets.validation.NODES", limit)
+        assert len(SetValidation(task, LIGHT, 0).numbers) == len(val) + room
+    monkeypatch.setattr("gcond.graph.sets.validation.NODES", nodes - 1)
+    assert len(SetValidation(task, LIGHT, 0).numbers) == len(val)
+
+
+def test_a_set_is_scored_with_the_judges_step_size_and_network():
+    mine, judge = SetValidator().training, POOL_200.training
+    assert replace(mine, epochs=judge.epochs, checks=judge.checks) == judge
 
 
 def test_many_validation_graphs_are_represented_class_by_class(task):

@@ -96,7 +96,7 @@ class GraphSetMethod:
     grouping: Grouping = ByClass()  # noqa: RUF009
     distance: Distance = CosinePerUnit()  # noqa: RUF009
     turns: Turns | AllAtOnce = AllAtOnce()  # noqa: RUF009
-    features: Step = Step(0.06, relative=True, anneal=True)  # noqa: RUF009
+    features: Step = Step(0.2, relative=True, anneal=True)  # noqa: RUF009
     structure: Step = Step(0.03, anneal=True)  # noqa: RUF009
     batch_size: int = 1000
     sample_once: bool = True

@@ -75,7 +75,7 @@ def _section(dataset: str, runs: list[dict[str, Any]]) -> str:
 
 def _speed() -> list[str]:
     """Time of a step beside a plain loop, where it was measured."""
-    file = RESULTS / "speed-sets.json"
+    file = RESULTS / "step-sets.json"
     if not file.exists():
         return []
     run = json.loads(file.read_text())

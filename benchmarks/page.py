@@ -93,9 +93,7 @@ def _nodes(rows: list[dict[str, Any]]) -> str:
         "The best published numbers are those of [GEOM](https://arxiv.org/abs/2402.05011), "
         "[CTRL](https://arxiv.org/abs/2402.04924) and GDEM, under their own protocols; GEOM and "
         "GDEM tune the judging model for each ratio. Seconds are medians on a shared machine; "
-        "where a teacher was trained for an earlier row they do not contain it again. Rows of "
-        "*earlier defaults* were measured before the teacher and the choice of the whitening "
-        "changed."
+        "where a teacher was trained for an earlier row they do not contain it again."
     )
     return "\n\n".join(parts)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from gcond.graph.pairwise import PairLogits, Workspace
+from gcond.graph.edges import edges
+from gcond.graph.pairwise import PairEdges, Workspace
 from gcond.matching.model import uniform
 from gcond.matching.ranges import at_least, positive
 
@@ -108,12 +109,10 @@ class _PairwiseMLP:
     workspace: Workspace = field(default_factory=Workspace)
 
     def __call__(self, x: Tensor) -> Tensor | None:
-        *layers, bias = self.parameters
-        n = len(x)
-        pairs: Tensor = PairLogits.apply(  # type: ignore[no-untyped-call]
-            self.workspace, x, *layers
+        adj: Tensor = PairEdges.apply(  # type: ignore[no-untyped-call]
+            self.workspace, x, *self.parameters
         )
-        return _edges(pairs.view(n, n) + bias)
+        return adj
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ class _FreeLogits:
     parameters: list[Tensor]
 
     def __call__(self, x: Tensor) -> Tensor | None:
-        return _edges(self.parameters[0])
+        return edges(self.parameters[0])
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,7 @@ class _LowRank:
 
     def __call__(self, x: Tensor) -> Tensor | None:
         q, scale, bias = self.parameters
-        return _edges(softplus(scale) * (q @ q.T) / math.sqrt(q.shape[1]) + bias)
+        return edges(softplus(scale) * (q @ q.T) / math.sqrt(q.shape[1]) + bias)
 
 
 @dataclass(frozen=True)
@@ -221,30 +220,6 @@ class _Constant:
 
     def __call__(self, x: Tensor) -> Tensor | None:
         return self.constants[0]
-
-
-class _Edges(torch.autograd.Function):
-    """Symmetric edge weights in [0, 1] without self-loops. Differentiable once."""
-
-    @staticmethod
-    def forward(ctx: Any, logits: Tensor) -> Tensor:
-        adj = torch.sigmoid((logits + logits.T).div_(2))
-        # Vectorised sigmoids round by position, so equal logits may differ in the last bit.
-        adj = (adj + adj.T).div_(2).fill_diagonal_(0)
-        ctx.save_for_backward(adj)
-        return adj
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (adj,) = ctx.saved_tensors
-        below: Tensor = grad * adj * (1 - adj)
-        return (below + below.T).div_(2)
-
-
-def _edges(logits: Tensor) -> Tensor:
-    adj: Tensor = _Edges.apply(logits)  # type: ignore[no-untyped-call]
-    return adj
 
 
 def _logit_of_degree(degree: float, n: int) -> float:

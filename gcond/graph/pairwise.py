@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gcond.graph.edges import symmetric, symmetric_back
+
 EPS = 1e-5
 """That of ``torch.nn.BatchNorm1d``."""
 
@@ -36,10 +38,11 @@ class Workspace:
         return Workspace()
 
 
-class PairLogits(torch.autograd.Function):
-    r""":math:`f([x_i; x_j])` without its last bias, for all pairs.
+class PairEdges(torch.autograd.Function):
+    r"""Edge weights of all pairs, :func:`gcond.graph.edges.symmetric` of their logits.
 
-    .. math:: f(z) = w^T \mathrm{relu}(\mathrm{BN}_2(\mathrm{relu}(\mathrm{BN}_1(z F)) W))
+    .. math:: f([x_i; x_j]) = f(z) = w^T \mathrm{relu}(\mathrm{BN}_2(\mathrm{relu}(
+              \mathrm{BN}_1(z F)) W)) + b.
 
     Batch normalisation uses the statistics of the ``n^2`` pairs. Differentiable once.
     """
@@ -56,47 +59,53 @@ class PairLogits(torch.autograd.Function):
         gain2: Tensor,
         shift2: Tensor,
         last: Tensor,
+        bias: Tensor,
     ) -> Tensor:
-        """Logits ``[n^2]`` for features ``[n, d]``; ``first`` is ``[d, 2 h]``, its halves side by
-        side."""
+        """Edge weights ``[n, n]`` for features ``[n, d]``; ``first`` is ``[d, 2 h]``, its halves
+        side by side."""
         centred, scale1 = _halves(x @ first)
-        left, right = (centred * (gain1 * scale1).repeat(2)).chunk(2, 1)
+        factor1 = gain1 * scale1
+        left, right = (centred * factor1).unbind(1)
         halves = left, right + shift1
-        logits, scale2, ctx.ticket = _pairs(workspace, *halves, second, gain2, shift2, last)
+        logits, *normed, ctx.ticket = _pairs(workspace, *halves, second, gain2, shift2, last)
+        adj = symmetric((logits + bias).view(len(x), len(x)))
         ctx.workspace = workspace
-        ctx.save_for_backward(
-            x, first, gain1, second, gain2, shift2, last, centred, scale1, *halves, scale2
-        )
-        return logits
+        own = x, first, scale1, factor1, centred, adj
+        ctx.save_for_backward(*own, *halves, second, gain2, shift2, last, *normed)
+        return adj
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Cotangents of all inputs; the large ones are left out where nobody asked for them."""
-        x, first, gain1, *upper, centred, scale1, left, right, scale2 = ctx.saved_tensors
+        """Cotangents of all inputs; those of the parameters are left out where only that of the
+        features is asked for, and the other way round."""
+        x, first, scale1, factor1, centred, adj, *above = ctx.saved_tensors
+        left, right, *upper, mean2, scale2 = above
         if ctx.workspace.ticket != ctx.ticket:
-            _, _, ctx.ticket = _pairs(ctx.workspace, left, right, *upper)
+            *_, ctx.ticket = _pairs(ctx.workspace, left, right, *upper)
         # The pass below overwrites what it reads, so a second one has to run forward again.
         ctx.workspace.ticket += 1
-        wants = ctx.needs_input_grad
-        both, *d_upper = _pairs_back(ctx.workspace, grad, scale2, wants[5], *upper)
-        d_shift1 = both[:, len(gain1) :].sum(0)
-        d_scale1 = (both * centred).sum(0).view(2, -1).sum(0)
-        # Of scale = gain / sqrt(var + eps) the second part pulls by the variance of each half.
-        pull = -d_scale1 * gain1 * scale1**3 / len(x)
-        both.sub_(both.mean(0)).mul_((gain1 * scale1).repeat(2))
-        both.addcmul_(centred, pull.repeat(2))
-        d_x = both @ first.T if wants[1] else None
-        d_first = x.T @ both if wants[2] else None
-        return None, d_x, d_first, d_scale1 * scale1, d_shift1, *d_upper
+        learns = any(ctx.needs_input_grad[2:])
+        logits = symmetric_back(adj, grad).flatten()
+        both, d_upper = _pairs_back(ctx.workspace, logits, mean2, scale2, learns, *upper)
+        d_factor1 = (both * centred).sum((0, 1))
+        mean = both.mean(0)
+        # Of factor = gain / sqrt(var + eps) the second part pulls by the variance of each half.
+        pull = d_factor1 * factor1 * scale1.square() / -len(x)
+        below = both.sub_(mean).mul_(factor1).addcmul_(centred, pull).view(len(x), -1)
+        d_x = below @ first.T if ctx.needs_input_grad[1] else None
+        if not learns:
+            return None, d_x, *[None] * 8
+        d_lower = x.T @ below, d_factor1 * scale1, mean[1] * len(x)
+        return None, d_x, *d_lower, *d_upper, logits.sum()[None]
 
 
 def _halves(uv: Tensor) -> tuple[Tensor, Tensor]:
-    """The first layer's halves, centred, and ``1 / std`` of their sums over all pairs: the
-    variance of a sum over all pairs is the sum of the variances."""
-    centred = uv - uv.mean(0)
-    variance = centred.square().mean(0).view(2, -1).sum(0)
-    return centred, (variance + EPS).rsqrt()
+    """The first layer's halves ``[n, 2, h]``, centred, and ``1 / std`` of their sums over all
+    pairs: the variance of a sum over all pairs is the sum of the variances."""
+    halves = uv.view(len(uv), 2, -1)
+    centred = halves - halves.mean(0)
+    return centred, (centred.square().mean(0).sum(0) + EPS).rsqrt()
 
 
 def _pairs(
@@ -107,46 +116,59 @@ def _pairs(
     gain: Tensor,
     shift: Tensor,
     last: Tensor,
-) -> tuple[Tensor, Tensor, int]:
-    """Logits, ``1 / std`` of the second batch normalisation, and the ticket of the pass."""
+) -> tuple[Tensor, Tensor, Tensor, int]:
+    """Logits, means and ``1 / std`` of the second batch normalisation, the ticket of the pass."""
     n = len(left)
-    hidden, normed, out, _ = workspace.arrays(n, left)
+    hidden, product, out, _ = workspace.arrays(n, left)
     torch.add(left[:, None], right[None], out=hidden.view(n, n, -1)).relu_()
-    # The product is linear, so centring its rows first centres it.
-    torch.addmm(-(hidden.mean(0) @ second), hidden, second, out=normed)
-    scale = (torch.mul(normed, normed, out=out).mean(0) + EPS).rsqrt()
-    torch.addcmul(shift, normed, gain * scale, out=out).relu_()
+    torch.mm(hidden, second, out=product)
+    mean, scale = torch.empty_like(gain), torch.empty_like(gain)
+    torch.native_batch_norm(
+        product, gain, shift, None, None, True, 0.0, EPS, out=(out, mean, scale)
+    )
     workspace.ticket += 1
-    return out @ last, scale, workspace.ticket
+    return out.relu_() @ last, mean, scale, workspace.ticket
 
 
 def _pairs_back(
     workspace: Workspace,
     grad: Tensor,
+    mean: Tensor,
     scale: Tensor,
-    wants_second: bool,
+    learns: bool,
     second: Tensor,
     gain: Tensor,
     shift: Tensor,
     last: Tensor,
-) -> tuple[Tensor, Tensor | None, Tensor, Tensor, Tensor]:
-    r"""Cotangents of ``left`` and ``right`` side by side, of ``second, gain, shift, last``.
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    r"""Cotangents of ``left`` and ``right`` ``[n, 2, h]``; and of ``second, gain, shift, last``
+    where these learn.
 
-    With :math:`M = 1[out > 0]`, :math:`\hat z` the normalised values, :math:`s_0 = M^T g` and
-    :math:`s_1 = (M \circ \hat z)^T g` all cotangents of channels follow from ``s_0`` and ``s_1``,
-    and that of the values before normalisation is, channel by channel,
-    :math:`a \circ (M g - s_0 / N - \hat z\, s_1 / N)` with ``a = gain * scale * last``.
+    With :math:`M = 1[out > 0]`, :math:`\hat z` the normalised values and the means over the pairs
+    :math:`m_0` of :math:`M g` and :math:`m_1` of :math:`M g \hat z` all cotangents of channels
+    follow from ``m_0`` and ``m_1``, and that of the values before normalisation is, channel by
+    channel, :math:`a \circ (M g - m_0 - \hat z\, m_1)` with ``a = gain * scale * last``.
     """
     total = len(grad)
     n = round(total**0.5)
-    hidden, normed, out, other = workspace.arrays(n, second)
-    mask = out.sign_()
-    s0 = grad @ mask
-    s1 = scale * (grad @ torch.mul(mask, normed, out=other))
-    torch.addcmul(-s0 / total, normed, -scale * s1 / total, out=other)
-    delta = other.addcmul_(mask, grad[:, None])
+    hidden, product, out, other = workspace.arrays(n, second)
+    masked = _where_positive(grad[:, None].expand_as(out), out, into=out)
+    m0 = masked.mean(0)
+    m1 = scale * (torch.mul(masked, product, out=other).mean(0) - mean * m0)
+    slope = scale * m1
+    delta = torch.addcmul(masked, product, slope, value=-1, out=other).add_(mean * slope - m0)
     a = gain * scale * last
-    d_second = (hidden.T @ delta) * a if wants_second else None
-    below = torch.mm(delta, (second * a).T, out=out).mul_(hidden.sign_()).view(n, n, -1)
-    both = torch.cat([below.sum(1), below.sum(0)], 1)
-    return both, d_second, last * s1, last * s0, shift * s0 + gain * s1
+    d_second = (hidden.T @ delta) * a if learns else None
+    below = torch.mm(delta, (second * a).T, out=out)
+    below = _where_positive(below, hidden, into=below).view(n, n, -1)
+    both = torch.stack([below.sum(1), below.sum(0)], 1)
+    if d_second is None:
+        return both, ()
+    by_last = total * last
+    return both, (d_second, by_last * m1, by_last * m0, total * (shift * m0 + gain * m1))
+
+
+def _where_positive(values: Tensor, of: Tensor, into: Tensor) -> Tensor:
+    """``values`` where ``of > 0`` and zero elsewhere, in one pass."""
+    masked: Tensor = torch.ops.aten.threshold_backward.grad_input(values, of, 0, grad_input=into)
+    return masked

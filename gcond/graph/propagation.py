@@ -138,8 +138,8 @@ def normalise_dense(adj: Tensor) -> Tensor:
 
 def _scaled(adj: Tensor) -> tuple[Tensor, Tensor]:
     """The normalised adjacency and the ``degree ** -1/2`` that its rows and columns took."""
-    n = adj.shape[-1]
-    looped = adj + torch.eye(n, dtype=adj.dtype, device=adj.device)
+    looped = adj.clone()
+    looped.diagonal(dim1=-2, dim2=-1).add_(1)
     scale = looped.sum(-1).rsqrt()
     return looped * scale[..., :, None] * scale[..., None, :], scale
 
@@ -158,26 +158,29 @@ class _Propagation(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, adj: Tensor, x: Tensor, hops: int) -> Tensor:
         a_hat, scale = _scaled(adj)
-        powers = [torch.eye(len(x), dtype=x.dtype, device=x.device), a_hat]
-        while len(powers) <= hops:
+        powers = [a_hat]
+        while len(powers) < hops:
             powers.append(powers[-1] @ a_hat)
         ctx.hops = hops
         ctx.save_for_backward(x, scale, *powers)
         # A small set has fewer nodes than features: the power is cheaper than repeated products.
-        return powers[hops] @ x
+        return powers[hops - 1] @ x if hops else x.clone()
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, scale, *powers = ctx.saved_tensors
-        hops, a_hat = ctx.hops, powers[1]
-        d_x = powers[hops].T @ grad if ctx.needs_input_grad[1] else None
+        hops, a_hat = ctx.hops, powers[0]
+        d_x = (powers[hops - 1].T @ grad if hops else grad) if ctx.needs_input_grad[1] else None
         if not ctx.needs_input_grad[0]:
             return None, d_x, None
+        if not hops:
+            return torch.zeros_like(a_hat), d_x, None
         below = grad @ x.T
-        d_hat = torch.zeros_like(below)
-        for left in range(hops):
-            d_hat += powers[left].T @ below @ powers[hops - 1 - left].T
+        d_hat = below @ powers[hops - 2].T if hops > 1 else below
+        for left in range(1, hops):
+            term, right = powers[left - 1].T @ below, hops - 1 - left
+            d_hat = torch.addmm(d_hat, term, powers[right - 1].T) if right else d_hat + term
         both = d_hat * a_hat
         d_degree = -0.5 * scale * scale * (both.sum(0) + both.sum(1))
         return (d_hat * scale).mul_(scale[:, None]).add_(d_degree[:, None]), d_x, None

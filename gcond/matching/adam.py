@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
 from gcond.matching.task import State
+
+_DEFAULTS: dict[str, Any] = {
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "weight_decay": 0.0,
+    "eps": 1e-8,
+    "amsgrad": False,
+    "maximize": False,
+}
+"""Those of ``torch.optim.Adam``."""
 
 
 class Adam:
@@ -28,33 +39,31 @@ class Adam:
         with torch.no_grad():
             self._mean = [torch.zeros_like(t) for t in leaves]
             self._square = [torch.zeros_like(t) for t in leaves]
-        self._steps = [torch.zeros((), device=t.device) for t in leaves]
-        self._fused = all(t.device.type in ("cpu", "cuda") for t in leaves)
+        kinds = {(t.device, t.dtype) for t in leaves}
+        self._fused = len(kinds) == 1 and next(iter(kinds))[0].type in ("cpu", "cuda")
+        # Kept in one tensor: counting leaf by leaf takes as long as a small leaf's step.
+        self._counts = torch.zeros(len(leaves), device=leaves[0].device if leaves else None)
+        self._steps = list(self._counts.unbind())
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor | None]) -> None:
         """One step; a leaf without a gradient stays where it is."""
-        moving = [i for i, gradient in enumerate(gradients) if gradient is not None]
-        adam(
-            [self.leaves[i] for i in moving],
-            [
-                _laid_out(gradient, leaf)
-                for gradient, leaf in zip(gradients, self.leaves, strict=True)
-                if gradient is not None
-            ],
-            [self._mean[i] for i in moving],
-            [self._square[i] for i in moving],
-            [],
-            [self._steps[i] for i in moving],
-            fused=self._fused,
-            amsgrad=False,
-            beta1=0.9,
-            beta2=0.999,
-            lr=self.lr,
-            weight_decay=0.0,
-            eps=1e-8,
-            maximize=False,
+        given = {i: g for i, g in enumerate(gradients) if g is not None}
+        if not given:
+            return
+        found = [_laid_out(gradient, self.leaves[i]) for i, gradient in given.items()]
+        leaves, mean, square, steps = (
+            held if len(given) == len(held) else [held[i] for i in given]
+            for held in (self.leaves, self._mean, self._square, self._steps)
         )
+        if not self._fused:
+            adam(leaves, found, mean, square, [], steps, lr=self.lr, **_DEFAULTS)
+            return
+        if len(given) == len(self.leaves):
+            self._counts += 1
+        else:
+            self._counts[list(given)] += 1
+        torch._fused_adam_(leaves, found, mean, square, [], steps, lr=self.lr, **_DEFAULTS)
 
     def state(self) -> State:
         """A copy of the moments and step counts, by name."""

@@ -75,9 +75,12 @@ class Groups:
 
     def gather(self, rows: Tensor) -> Tensor:
         """``[n, ...] -> [K, m, ...]``."""
-        if self.contiguous:
-            return rows[: self.index.numel()].view(*self.index.shape, *rows.shape[1:])
-        return rows[self.index]
+        if not self.contiguous:
+            return rows[self.index]
+        groups, width = self.index.shape
+        if len(rows) > groups * width:
+            rows = rows[: groups * width]
+        return rows.view(groups, width, *rows.shape[1:])
 
     def scatter(self, grouped: Tensor, num_rows: int) -> Tensor:
         """The adjoint of :meth:`gather`: ``[K, m, ...] -> [n, ...]``, adding where rows meet."""

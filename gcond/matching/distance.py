@@ -44,10 +44,17 @@ def _wide(tensor: Tensor) -> Tensor:
 
 def _columns(tensor: Tensor, unit: int) -> Tensor:
     """``[K, *shape] -> [K, rest, units]``."""
-    return _wide(tensor).movedim(unit, -1).flatten(1, -2)
+    wide = _wide(tensor)
+    return wide if _is_columns(wide, unit) else wide.movedim(unit, -1).flatten(1, -2)
+
+
+def _is_columns(tensor: Tensor, unit: int) -> bool:
+    return unit == -1 and tensor.dim() == 3
 
 
 def _restore(columns: Tensor, like: Tensor, unit: int) -> Tensor:
+    if _is_columns(like, unit):
+        return columns.to(like.dtype)
     moved = like.movedim(unit, -1)
     return columns.reshape(moved.shape).movedim(-1, unit).to(like.dtype)
 
@@ -64,15 +71,16 @@ def _with_units(units: Sequence[int | None]) -> None:
 def _cosine(u: Tensor, v: Tensor, weight: Tensor, eps: float, dim: int) -> tuple[Tensor, Tensor]:
     r""":math:`\sum w (1 - \langle u, v\rangle / (|u||v| + \epsilon))` over ``dim``, and d/du."""
     dot = (u * v).sum(dim, keepdim=True)
-    norm_u = u.norm(dim=dim, keepdim=True)
-    norm_v = v.norm(dim=dim, keepdim=True)
+    norm_u = torch.linalg.vector_norm(u, dim=dim, keepdim=True)
+    norm_v = torch.linalg.vector_norm(v, dim=dim, keepdim=True)
     q = norm_u * norm_v + eps
-    # Without eps a silent unit has no direction: it counts as orthogonal and is not pulled.
-    q = q.masked_fill(q == 0, torch.inf)
+    if not eps:
+        # A silent unit has no direction: it counts as orthogonal and is not pulled.
+        q = q.masked_fill(q == 0, torch.inf)
     value = (weight * (1 - dot / q)).sum()
     # Along u the derivative of |u| is u / |u|; at u = 0 it is taken as 0, as autograd does.
     pull = (dot * norm_v / (q * q)) / norm_u.clamp_min(torch.finfo(u.dtype).tiny)
-    return value, (weight * pull * u).sub_(v * (weight / q))
+    return value, (v * (-weight / q)).addcmul_(u, weight * pull)
 
 
 @dataclass(frozen=True)

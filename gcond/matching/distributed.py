@@ -68,6 +68,8 @@ class Team:
 
     def mean_of(self, value: float) -> float:
         """The average of a number over the team."""
+        if self.size == 1:
+            return value
         (found,) = self.mean([torch.tensor([value], dtype=torch.float64)])
         assert found is not None
         return float(found)

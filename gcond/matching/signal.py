@@ -165,21 +165,20 @@ class LinearGradient:
 
     def measure(self, theta: Theta, batch: Batch) -> Signature:
         with torch.no_grad():
-            return self._signature(*self._forward(theta, batch)[:2], batch)
+            z, weighted, _ = self._forward(theta, batch)
+            return _product(z, weighted), weighted.sum(1)
 
     def trace(self, theta: Theta, batch: Batch) -> tuple[Signature, Pullback]:
         with torch.no_grad():
-            z, residual, p = self._forward(theta, batch)
-            signature = self._signature(z, residual, batch)
+            z, weighted, p = self._forward(theta, batch)
+            signature = _product(z, weighted), weighted.sum(1)
 
         def pullback(cotangent: Signature) -> tuple[Tensor, ...]:
             h_weight, h_bias = cotangent
-            gather, weight = batch.groups.gather, batch.groups.weight[..., None]
             with torch.no_grad():
-                t = gather(z) @ h_weight + h_bias[:, None]
-                q = gather(p)
-                back = weight * q * (t - (q * t).sum(-1, keepdim=True))
-                rows = (weight * gather(residual)) @ h_weight.mT
+                t = torch.baddbmm(h_bias[:, None], z, h_weight)
+                back = p * (t - (p * t).sum(-1, keepdim=True)) * batch.groups.weight[..., None]
+                rows = weighted @ h_weight.mT
                 rows.view(-1, z.shape[-1]).addmm_(back.flatten(0, 1), theta[0].T)
                 found = batch.groups.scatter(rows, len(batch.y))
                 if batch.rows is None:
@@ -189,15 +188,11 @@ class LinearGradient:
         return signature, pullback
 
     def _forward(self, theta: Theta, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows that count, their residuals and probabilities."""
-        z = batch.counted(batch.inputs[0])
+        """Rows that count, their weighted residuals and probabilities, group by group."""
+        z, gather = batch.counted(batch.inputs[0]), batch.groups.gather
         p = self.model(theta, z).softmax(-1)
-        return z, p - targets(batch.y, p.shape[-1], p.dtype), p
-
-    @staticmethod
-    def _signature(z: Tensor, residual: Tensor, batch: Batch) -> Signature:
-        weighted = batch.groups.gather(residual) * batch.groups.weight[..., None]
-        return _product(batch.groups.gather(z), weighted), weighted.sum(1)
+        residual = p - targets(batch.y, p.shape[-1], p.dtype)
+        return gather(z), gather(residual) * batch.groups.weight[..., None], gather(p)
 
 
 @dataclass(frozen=True)

@@ -227,6 +227,8 @@ class _Training:
         return _Training(signal, optimizer, how, generator, on_real)
 
     def step(self, synthetic: Batch, real: Batch, steps: int) -> Theta:
+        if not steps:
+            return tuple(self.optimizer.leaves)
         whole = (real if self.on_real else synthetic).detach().pooled()
         for _ in range(steps):
             for batch in self._batches(whole):

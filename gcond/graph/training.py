@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
+from gcond.graph.dropout import Masks
 from gcond.graph.receptive import Receptive
+from gcond.matching.adam import Adam
 from gcond.matching.batch import targets
 from gcond.matching.randomness import seeded
 from gcond.matching.ranges import at_least, positive, share
@@ -44,9 +46,6 @@ class Training:
 
 
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]
-
-AT_ONCE = 2**20
-"""Random numbers of the dropout masks that are drawn at a time."""
 
 
 def initial(in_channels: int, out_channels: int, hidden: int, seeds: Sequence[int]) -> Weights:
@@ -123,7 +122,7 @@ def gradients(
     inner = torch.empty_like(hidden)
     for r, model in enumerate(w2):
         torch.mm(back[r], model.T, out=inner[:, r])
-    inner.mul_(hidden.sign())
+    torch.ops.aten.threshold_backward.grad_input(inner, hidden, 0, grad_input=inner)
     if mask is not None:
         inner.mul_(mask)
     return (
@@ -149,6 +148,7 @@ def train(
     val: Receptive | None = None,
     start: Weights | None = None,
     importance: Tensor | None = None,
+    masks: Masks | None = None,
 ) -> tuple[Weights, Tensor, Tensor]:
     """Trains one model per seed; a seed's model does not depend on the others.
 
@@ -162,6 +162,7 @@ def train(
             or its last epoch where this is ``None``.
         start: Initial parameters instead of those that PyG draws for the seeds.
         importance: Weights of the training rows, as for :func:`gradients`.
+        masks: Dropout masks of these seeds that earlier trainings kept.
 
     Returns:
         Weights, validation accuracy ``[R]`` and validation loss ``[R]`` of the kept epochs.
@@ -180,7 +181,10 @@ def train(
     where = view.outer
     w1, b1, w2, b2 = (w.detach().to(where.device, where.dtype, copy=True) for w in start)
     weights = (w1, b1, w2, b2)
-    masks = _Masks(seeds, [t.dropout for t in each], view.inner.shape[0], training.hidden_channels)
+    if masks is None:
+        rows, hidden = view.inner.shape[0], training.hidden_channels
+        masks = Masks(seeds, [t.dropout for t in each], rows, hidden)
+    masks.rewind()
     decay = _Decay([t.weight_decay for t in each], weights)
     y = targets(view.y, num_classes, where.dtype)
     best = (w1.clone(), b1.clone(), w2.clone(), b2.clone())
@@ -188,16 +192,14 @@ def train(
     loss = torch.full((r,), torch.inf, device=where.device)
 
     lr = training.lr
-    optimizer = _adam(weights, lr, decay.common)
+    optimizer = Adam(weights, lr, decay.common)
     for epoch in range(training.epochs):
         if epoch == training.epochs // 2 and epoch > 0:
             lr = 0.1 * lr
-            optimizer = _adam(weights, lr, decay.common)
+            optimizer = Adam(weights, lr, decay.common)
         found = gradients(view, weights, y, masks.draw(y), importance)
-        for weight, gradient in zip(weights, found, strict=True):
-            weight.grad = gradient
-        decay.add(weights)
-        optimizer.step()
+        decay.add(weights, found)
+        optimizer.step(found)
         last = epoch + 1 == training.epochs
         if val is not None and (last or (epoch + 1) % training.validate_every == 0):
             hits, value = score(val, weights)
@@ -208,10 +210,6 @@ def train(
     if val is None:
         _copy(best, weights, torch.ones_like(accuracy, dtype=torch.bool))
     return best, accuracy, loss
-
-
-def _adam(weights: Weights, lr: float, weight_decay: float) -> torch.optim.Adam:
-    return torch.optim.Adam(weights, lr, weight_decay=weight_decay, fused=True)
 
 
 @torch.no_grad()
@@ -251,31 +249,7 @@ class _Decay:
         shapes = ((1, -1, 1), (-1, 1), (-1, 1, 1), (-1, 1))
         self.factors = None if shared else [column.view(shape) for shape in shapes]
 
-    def add(self, weights: Weights) -> None:
+    def add(self, weights: Weights, gradients: Weights) -> None:
         if self.factors is not None:
-            for weight, factor in zip(weights, self.factors, strict=True):
-                assert weight.grad is not None
-                weight.grad.addcmul_(weight, factor)
-
-
-class _Masks:
-    """Dropout masks ``[rows, R, h]``, each model's from a generator of its own, on the CPU."""
-
-    def __init__(self, seeds: Sequence[int], p: Sequence[float], rows: int, hidden: int) -> None:
-        self.any, self.shape = any(p), (rows, hidden)
-        self.p = torch.tensor(p).view(-1, 1)
-        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self.ahead: list[Tensor] = []
-
-    def draw(self, like: Tensor) -> Tensor | None:
-        if not self.any:
-            return None
-        if not self.ahead:
-            # Several epochs at a time: a draw costs more than its numbers.
-            times = max(1, AT_ONCE // (len(self.generators) * self.shape[0] * self.shape[1]))
-            drawn = [torch.empty(times, *self.shape) for _ in self.generators]
-            for each, generator in zip(drawn, self.generators, strict=True):
-                each.uniform_(generator=generator)
-            kept = torch.stack(drawn, 2) >= self.p
-            self.ahead = list(kept.to(like).div_((1 - self.p).to(like)))[::-1]
-        return self.ahead.pop()
+            for weight, gradient, factor in zip(weights, gradients, self.factors, strict=True):
+                gradient.addcmul_(weight, factor)

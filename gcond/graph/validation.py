@@ -9,11 +9,15 @@ import torch
 from torch import Tensor
 
 from gcond.graph import receptive
+from gcond.graph.dropout import Masks
 from gcond.graph.receptive import Hops, Receptive
 from gcond.graph.task import NodeTask
 from gcond.graph.training import Training, Weights, initial, on, train
 from gcond.matching import Score, generator_for
 from gcond.matching.ranges import at_least
+
+KEPT = 2**24
+"""Entries of dropout masks that are kept from one check to the next."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class Validation:
     seed: int
 
     @cached_property
+    def _masks(self) -> dict[int, Masks]:
+        """Dropout masks by the number of rows: the same models are trained at every check."""
+        return {}
+
+    @cached_property
     def _view(self) -> Receptive:
         rows, most = self.task.index["val"], self.validator.at_most
         if len(rows) <= most:
@@ -84,8 +93,13 @@ class Validation:
         if len(view.inner) < view.inner.shape[1]:
             basis = span(view)
             view, val, start = rotated(view, basis), rotated(val, basis), turned(start, basis)
+        training, rows = self.validator.training, len(view.inner)
+        if rows not in self._masks:
+            hidden, p = training.hidden_channels, [training.dropout] * self.validator.models
+            keep = training.epochs * rows * hidden * len(p) <= KEPT
+            self._masks[rows] = Masks(self._seeds, p, rows, hidden, keep)
         _, accuracy, loss = train(
-            view, self.task.num_classes, self._seeds, self.validator.training, val, start
+            view, self.task.num_classes, self._seeds, training, val, start, masks=self._masks[rows]
         )
         return Score(float(accuracy.mean()), -float(loss.mean()))
 

@@ -14,7 +14,6 @@ from gcond.matching.task import State
 _DEFAULTS: dict[str, Any] = {
     "beta1": 0.9,
     "beta2": 0.999,
-    "weight_decay": 0.0,
     "eps": 1e-8,
     "amsgrad": False,
     "maximize": False,
@@ -31,11 +30,12 @@ class Adam:
     Args:
         leaves: What moves, in place.
         lr: Step size; may be changed between steps.
+        weight_decay: L2 penalty, added to the gradient.
     """
 
-    def __init__(self, leaves: Sequence[Tensor], lr: float) -> None:
+    def __init__(self, leaves: Sequence[Tensor], lr: float, weight_decay: float = 0.0) -> None:
         self.leaves = list(leaves)
-        self.lr = lr
+        self.lr, self.weight_decay = lr, weight_decay
         with torch.no_grad():
             self._mean = [torch.zeros_like(t) for t in leaves]
             self._square = [torch.zeros_like(t) for t in leaves]
@@ -56,14 +56,15 @@ class Adam:
             held if len(given) == len(held) else [held[i] for i in given]
             for held in (self.leaves, self._mean, self._square, self._steps)
         )
+        options = {"lr": self.lr, "weight_decay": self.weight_decay, **_DEFAULTS}
         if not self._fused:
-            adam(leaves, found, mean, square, [], steps, lr=self.lr, **_DEFAULTS)
+            adam(leaves, found, mean, square, [], steps, **options)
             return
         if len(given) == len(self.leaves):
             self._counts += 1
         else:
             self._counts[list(given)] += 1
-        torch._fused_adam_(leaves, found, mean, square, [], steps, lr=self.lr, **_DEFAULTS)
+        torch._fused_adam_(leaves, found, mean, square, [], steps, **options)
 
     def state(self) -> State:
         """A copy of the moments and step counts, by name."""

@@ -16,6 +16,7 @@ import json
 import math
 import statistics
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -109,15 +110,23 @@ METHODS: dict[str, Any] = {
 
 
 def measure(kind: Kind, method: Any, options: argparse.Namespace) -> dict[str, list[float]]:
-    """Accuracies of each condensation seed, and their means."""
+    """Accuracies of each graph and condensation seed, and their means on validation nodes."""
     runs, validation = [], []
-    for seed in range(options.condensation_seeds):
-        data = generate(kind, seed=options.graph_seed)
+    for graph, seed in product(options.graph_seeds, range(options.condensation_seeds)):
+        data = generate(kind, seed=graph)
         small = gcond.condense(data, ratio=0.01, method=method, seed=seed, progress=False)
         found = gcond.evaluate(small, data, seeds=options.evaluation_seeds, baselines=())
         runs.append(list(found.rows[0].accuracies))
         validation.append(statistics.fmean(found.rows[0].validation))
     return {"runs": runs, "validation": validation}
+
+
+def _means(runs: list[list[float]], graphs: int) -> list[float]:
+    """Of each run, or of each graph where there are several: what runs on one graph share, such
+    as how often a class is in a split, is one draw."""
+    means = [statistics.fmean(run) for run in runs]
+    size = 1 if graphs == 1 else len(runs) // graphs
+    return [statistics.fmean(means[i : i + size]) for i in range(0, len(means), size)]
 
 
 def main() -> None:
@@ -126,7 +135,7 @@ def main() -> None:
     add("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     add("--condensation-seeds", type=int, default=5)
     add("--evaluation-seeds", type=int, default=3)
-    add("--graph-seed", type=int, default=0)
+    add("--graph-seeds", type=int, nargs="+", default=[0])
     add("--threads", type=int)
     add("--json", type=Path)
     options = parser.parse_args()
@@ -137,7 +146,7 @@ def main() -> None:
     rows: dict[str, Any] = {}
     for name in options.kinds:
         found = {m: measure(KINDS[name], value, options) for m, value in METHODS.items()}
-        means = {m: [statistics.fmean(run) for run in f["runs"]] for m, f in found.items()}
+        means = {m: _means(f["runs"], len(options.graph_seeds)) for m, f in found.items()}
         other = max(("random", "random propagated"), key=lambda m: statistics.fmean(means[m]))
         errors = [statistics.variance(means[m]) / len(means[m]) for m in ("gcond", other)]
         gap = statistics.fmean(means["gcond"]) - statistics.fmean(means[other])
@@ -145,10 +154,13 @@ def main() -> None:
         shown = {m: [a for run in f["runs"] for a in run] for m, f in found.items()}
         cells = [f"{statistics.fmean(a):.1f} ± {statistics.stdev(a):.1f}" for a in shown.values()]
         print(f"| {name} | {' | '.join(cells)} | {gap:+.1f} / {error:.1f} |", flush=True)
-        rows[name] = {**found, "difference": gap, "standard_error": error}
+        graphs = len(options.graph_seeds)
+        shown_as = name if graphs == 1 else f"{name}, {graphs} other graphs"
+        rows[shown_as] = {**found, "difference": gap, "standard_error": error}
         if options.json:
             about = {
                 "protocol": "gcn-600",
+                "graph_seeds": options.graph_seeds,
                 "condensation_seeds": options.condensation_seeds,
                 "evaluation_seeds": options.evaluation_seeds,
             }

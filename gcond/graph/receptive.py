@@ -50,17 +50,51 @@ def affordable(task: NodeTask) -> Hops:
     return GCN if task.disk is None else ROWS
 
 
+MANY = 2**20
+"""Non-zeros of propagated features from which on they may be left as a product,"""
+
+FEWER = 2
+"""if its factors have so many times fewer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """A sparse matrix that is cheaper to apply as the product of two, both torch CSR."""
+
+    left: Tensor
+    right: Tensor
+
+    @property
+    def shape(self) -> torch.Size:
+        return torch.Size((self.left.shape[0], self.right.shape[1]))
+
+    def transposed(self) -> Product:
+        """The transpose."""
+        return Product(transposed(self.right), transposed(self.left))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __matmul__(self, columns: Tensor) -> Tensor:
+        return self.left @ (self.right @ columns)
+
+    def to(self, device: torch.device) -> Product:
+        """The same on another device."""
+        return Product(self.left.to(device), self.right.to(device))
+
+
 @dataclass(frozen=True, eq=False)
 class Receptive:
     r"""A graph as a two-layer model sees it from some of its rows.
 
     Args:
-        inner: :math:`P_1 X` of the nodes in reach ``[r, d]``, dense or torch CSR.
+        inner: :math:`P_1 X` of the nodes in reach ``[r, d]``, dense, torch CSR, or as a product
+            of such.
         outer: :math:`P_2` from those nodes to the rows ``[m, r]``, dense or torch CSR.
         y: Labels of the rows: classes ``[m]`` or distributions ``[m, C]``.
     """
 
-    inner: Tensor
+    inner: Tensor | Product
     outer: Tensor
     y: Tensor
 
@@ -69,9 +103,10 @@ class Receptive:
         return Receptive(self.inner.to(device), self.outer.to(device), self.y.to(device))
 
     @cached_property
-    def inner_t(self) -> Tensor:
+    def inner_t(self) -> Tensor | Product:
         """The transpose of ``inner``."""
-        return transposed(self.inner)
+        inner = self.inner
+        return inner.transposed() if isinstance(inner, Product) else transposed(inner)
 
     @cached_property
     def outer_t(self) -> Tensor:
@@ -86,15 +121,29 @@ def of_split(task: NodeTask, split: Split, hops: Hops = GCN) -> Receptive:
 
 def _of_split(task: NodeTask, split: Split, hops: Hops) -> Receptive:
     if task.disk is not None and hops.after == 0:
-        inner = torch.as_tensor(np.asarray(task.features(split, hops.before)))
-        one = sp.eye_array(len(inner), dtype=np.float32, format="csr")
-        return Receptive(inner, to_sparse_tensor(one, torch.float32), task.labels(split))
+        rows_of = torch.as_tensor(np.asarray(task.features(split, hops.before)))
+        one = sp.eye_array(len(rows_of), dtype=np.float32, format="csr")
+        return Receptive(rows_of, to_sparse_tensor(one, torch.float32), task.labels(split))
     a_hat, x, rows = task.graph(split)
     start = sp.eye_array(a_hat.shape[0], dtype=a_hat.dtype, format="csr")[rows]
     outer = sp.csr_array(_after(hops, start, a_hat[rows], a_hat))
     reach = np.unique(outer.indices)
-    inner = propagate(a_hat, x, hops.before, reach)
-    return Receptive(compact(inner), compact(outer[:, reach]), task.labels(split))
+    return Receptive(
+        _inner(a_hat, x, hops.before, reach), compact(outer[:, reach]), task.labels(split)
+    )
+
+
+def _inner(a_hat: Any, x: Any, hops: int, rows: Any) -> Tensor | Product:
+    r""":math:`\hat A^K X` at some rows. A propagated row has the words of all its neighbours, so
+    that on a large graph of sparse features the two factors have fewer non-zeros together."""
+    propagated = propagate(a_hat, x, hops, rows)
+    if sp.issparse(propagated) and propagated.nnz > MANY and hops == 1:
+        near = a_hat[rows]
+        reach = np.unique(near.indices)
+        left, right = near[:, reach], x[reach]
+        if FEWER * (left.nnz + right.nnz) < propagated.nnz:
+            return Product(*(to_sparse_tensor(each, torch.float32) for each in (left, right)))
+    return compact(propagated)
 
 
 def of_graph(x: Tensor, adj: Tensor | None, y: Tensor, hops: Hops = GCN) -> Receptive:

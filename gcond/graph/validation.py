@@ -106,7 +106,9 @@ class Validation:
 
 def span(view: Receptive) -> Tensor:
     """An orthonormal basis ``[d, k]`` of what the rows of a small view span."""
-    basis: Tensor = torch.linalg.qr(view.inner.T).Q
+    inner = view.inner
+    assert isinstance(inner, Tensor)  # of a synthetic graph
+    basis: Tensor = torch.linalg.qr(inner.T).Q
     return basis
 
 

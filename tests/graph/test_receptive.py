@@ -2,12 +2,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from in_float64 import normal
 
 from gcond.graph import receptive
 from gcond.graph.propagation import normalise_dense
 from gcond.graph.receptive import Hops
+from gcond.graph.training import gradients, initial
+from gcond.matching import targets
 
 
 @pytest.mark.parametrize("setting", ["transductive", "inductive"])
@@ -44,6 +47,27 @@ def test_the_share_of_non_zeros_decides_the_layout_not_the_numbers(
     assert torch.equal(view.outer.to_dense(), expected)
     assert torch.equal(view.outer_t.to_dense(), expected.T)
     assert torch.equal(view.inner_t.to_dense(), view.inner.to_dense().T)
+
+
+def test_sparse_features_of_many_neighbours_stay_a_product_with_the_same_results(monkeypatch, task):
+    words = np.zeros_like(task.x)
+    words[np.arange(len(words)), np.arange(len(words)) % words.shape[1]] = 1  # one of each node
+    task = replace(task, x=sp.csr_array(words))
+    whole = receptive.of_split(task, "train")
+    monkeypatch.setattr(receptive, "MANY", 0)
+    monkeypatch.setattr(receptive, "FEWER", 0)
+    product = receptive.of_split(task, "train")
+    assert isinstance(product.inner, receptive.Product)
+    assert not isinstance(whole.inner, receptive.Product)
+    assert product.inner.shape == whole.inner.shape
+    assert len(product.inner) == len(whole.inner)
+    for a, b in ((product.inner, whole.inner), (product.inner_t, whole.inner_t)):
+        columns = torch.eye(a.shape[1])
+        assert torch.allclose(a @ columns, b @ columns, atol=1e-6)
+    y = targets(whole.y, 3, torch.float32)
+    weights = initial(task.num_features, 3, 8, [0, 1])
+    for a, b in zip(gradients(product, weights, y), gradients(whole, weights, y), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
 
 
 @pytest.mark.parametrize("hops", [Hops(0, 0), Hops(2, 0), Hops(0, 3), Hops(1, 4, 0.2)], ids=str)

@@ -7,7 +7,7 @@ from in_float64 import float64_task, normal
 from torch.nn.functional import cross_entropy
 
 from gcond.datasets import as_task
-from gcond.graph import receptive
+from gcond.graph import dropout, receptive
 from gcond.graph.receptive import Receptive
 from gcond.graph.training import Training, gradients, initial, logits, score, train
 
@@ -114,13 +114,13 @@ def test_a_dropout_mask_is_applied_to_hidden_units():
     assert_close(logits(view, weights, mask + 1), logits(view, weights), 1e-12)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("p", [0.0, 0.5])
 @pytest.mark.parametrize("validated", [True, False])
-def test_training_many_seeds_equals_training_each_alone(dropout, validated):
+def test_training_many_seeds_equals_training_each_alone(p, validated):
     task = float64_task()
     view = in_float64(task, "train")
     val = in_float64(task, "val") if validated else None
-    training = replace(SHORT, dropout=dropout)
+    training = replace(SHORT, dropout=p)
     weights, accuracy, loss = train(view, 3, SEEDS, training, val)
     assert weights[0].dtype == torch.float64
     for i, seed in enumerate(SEEDS):
@@ -128,6 +128,32 @@ def test_training_many_seeds_equals_training_each_alone(dropout, validated):
         together = (weights[0][:, i : i + 1], *(w[i : i + 1] for w in weights[1:]))
         assert_close(together, alone, 1e-10)
         assert_close([accuracy[i], loss[i]], [its_accuracy[0], its_loss[0]], 1e-10)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_masks_are_the_same_again_after_a_rewind_and_only_kept_ones_are_not_drawn_anew(
+    keep, monkeypatch
+):
+    monkeypatch.setattr(dropout, "AT_ONCE", 2 * len(SEEDS) * 6 * 8)  # two epochs at a time
+    masks, like = dropout.Masks(SEEDS, [0.25] * len(SEEDS), 6, 8, keep), torch.zeros(1)
+    masks.rewind()
+    first = [masks.draw(like).clone() for _ in range(3)]
+    masks.rewind()
+    drawn = len(masks.ahead)
+    again = [masks.draw(like).clone() for _ in range(5)]
+    assert drawn == (4 if keep else 0)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=False))
+    assert not torch.equal(again[3], again[4])
+    assert torch.cat(again).unique().tolist() == pytest.approx([0, 4 / 3])
+
+
+def test_training_with_kept_masks_equals_training_without():
+    view, training = in_float64(float64_task(), "train"), replace(SHORT, dropout=0.5)
+    expected = train(view, 3, SEEDS, training)[0]
+    rows, hidden = len(view.inner), training.hidden_channels
+    masks = dropout.Masks(SEEDS, [0.5] * len(SEEDS), rows, hidden, keep=True)
+    for _ in range(2):
+        assert_close(train(view, 3, SEEDS, training, masks=masks)[0], expected, 1e-12)
 
 
 def trained_by_pyg(task):

@@ -62,17 +62,20 @@ def test_negative_and_large_seeds_work():
     assert not torch.equal(first, other)
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.1])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
-def test_adam_equals_torch_step_by_step(dtype, tolerance):
+def test_adam_equals_torch_step_by_step(dtype, tolerance, decay):
     start = (normal(4, 3).to(dtype), normal(3, seed=1).to(dtype))
-    ours = Adam([t.clone() for t in start], lr=0.03)
+    ours = Adam([t.clone() for t in start], lr=0.03, weight_decay=decay)
     leaves = [t.clone().requires_grad_() for t in start]
-    theirs = torch.optim.Adam(leaves, lr=0.03)
+    theirs = torch.optim.Adam(leaves, lr=0.03, weight_decay=decay)
     for i in range(50):
         gradients = [10.0 ** (i % 5 - 2) * normal(*t.shape, seed=i).to(dtype) for t in start]
+        if i % 7 == 3:
+            gradients[1] = None  # its count of steps then lags behind
         ours.step(gradients)
         for leaf, gradient in zip(leaves, gradients, strict=True):
-            leaf.grad = gradient.clone()
+            leaf.grad = None if gradient is None else gradient.clone()
         theirs.step()
         for found, expected in zip(ours.leaves, leaves, strict=True):
             assert torch.allclose(found, expected, atol=tolerance, rtol=0)

@@ -74,7 +74,7 @@ def _cosine(u: Tensor, v: Tensor, weight: Tensor, eps: float, dim: int) -> tuple
     norm_u = torch.linalg.vector_norm(u, dim=dim, keepdim=True)
     norm_v = torch.linalg.vector_norm(v, dim=dim, keepdim=True)
     q = norm_u * norm_v + eps
-    if not eps:
+    if eps < torch.finfo(q.dtype).tiny:
         # A silent unit has no direction: it counts as orthogonal and is not pulled.
         q = q.masked_fill(q == 0, torch.inf)
     value = (weight * (1 - dot / q)).sum()

@@ -212,7 +212,7 @@ def _check(
         # A sum is finite only if all its terms are: one small tensor tells for all of them.
         sums = [t.sum() for t in found if t is not None]
         what = "derivative of the matching loss"
-        total = float(sums[0] if len(sums) == 1 else sum(torch.stack(sums).tolist()))
+        total = sum(torch.stack(sums).tolist()) if sums else 0.0
     if math.isfinite(total):
         return
     run.losses = [loss for loss in run.losses if math.isfinite(loss)]

@@ -159,10 +159,11 @@ def _generated(found: dict[str, Any]) -> str:
         f"{about['evaluation_seeds']} evaluation seeds. *random* takes raw features and the edges "
         "between the nodes it picks, *random propagated* rows without edges. The last column is "
         "the difference to the better of them and its standard error over condensation seeds. Of "
-        "five equal classes with constant features every row is a guess: all sets of the first such "
-        "graph share how often a class is in each of its splits, and choosing on validation nodes "
-        "takes a class that is frequent there and so rarer among the test nodes. The row of six "
-        "other graphs (2 condensation seeds each, standard error over graphs) is without that.\n",
+        "five equal classes with constant features every row is a guess. All sets of the first "
+        "such graph share how often a class is in each of its splits, and a choice on validation "
+        "nodes takes a class that is frequent there, and so rarer among the test nodes; the row of "
+        "six other graphs (2 condensation seeds each, standard error over graphs) is without "
+        "that.\n",
         f"| graph | {' | '.join(methods)} | difference / standard error |",
         f"|---|{'--:|' * (len(methods) + 1)}",
     ]
@@ -180,10 +181,10 @@ def _is_method(name: str) -> bool:
 def _reproduced(runs: list[dict[str, Any]]) -> str:
     lines = [
         "## The papers' own settings\n",
-        "`gcond reproduce NAME`: the last step, never the best, under `gcn-600` as everything here. "
-        "Judged so, the graphs that come with the authors' code score 80.7 (Cora, 70 nodes) and "
-        "71.9 (Citeseer, 60 nodes): most of what ours are above the paper is the judge. *From the "
-        "authors' start* is `benchmarks/accuracy/authors_order.py`.\n",
+        "`gcond reproduce NAME`: the last step, never the best, under `gcn-600` as everything "
+        "here. Judged so, the graphs that come with the authors' code score 80.7 (Cora, 70 nodes) "
+        "and 71.9 (Citeseer, 60 nodes). *From the authors' start* is "
+        "`benchmarks/accuracy/authors_order.py`.\n",
         "| recipe | ours | published | seeds | seconds |",
         "|---|--:|--:|---|--:|",
     ]

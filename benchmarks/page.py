@@ -70,7 +70,10 @@ def _rows() -> list[dict[str, Any]]:
 def _nodes(rows: list[dict[str, Any]]) -> str:
     cells = sorted(
         {(row["dataset"], row["nodes"]) for row in rows if "nodes" in row},
-        key=lambda cell: list(PUBLISHED).index(cell) if cell in PUBLISHED else len(PUBLISHED),
+        key=lambda cell: (
+            list(PUBLISHED).index(cell) if cell in PUBLISHED else len(PUBLISHED),
+            cell,
+        ),
     )
     parts = ["## Citation and co-author graphs"]
     for cell in cells:

@@ -121,9 +121,9 @@ def of_split(task: NodeTask, split: Split, hops: Hops = GCN) -> Receptive:
 
 def _of_split(task: NodeTask, split: Split, hops: Hops) -> Receptive:
     if task.disk is not None and hops.after == 0:
-        rows_of = torch.as_tensor(np.asarray(task.features(split, hops.before)))
-        one = sp.eye_array(len(rows_of), dtype=np.float32, format="csr")
-        return Receptive(rows_of, to_sparse_tensor(one, torch.float32), task.labels(split))
+        inner = torch.as_tensor(np.asarray(task.features(split, hops.before)))
+        one = sp.eye_array(len(inner), dtype=np.float32, format="csr")
+        return Receptive(inner, to_sparse_tensor(one, torch.float32), task.labels(split))
     a_hat, x, rows = task.graph(split)
     start = sp.eye_array(a_hat.shape[0], dtype=a_hat.dtype, format="csr")[rows]
     outer = sp.csr_array(_after(hops, start, a_hat[rows], a_hat))

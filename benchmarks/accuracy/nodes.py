@@ -142,7 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--datasets", nargs="+", default=["digits"], choices=list(SIZES))
     parser.add_argument(
-        "--sizes", choices=("main", "other", "all"), default="main", help="of the papers' three"
+        "--sizes", nargs="+", default=["main"], help="main, other, all (of the papers'), or numbers"
     )
     parser.add_argument("--rows", nargs="+", default=[*contestants(), "whole"])
     parser.add_argument("--condensation-seeds", type=int, default=3)
@@ -178,10 +178,11 @@ def main() -> None:
             save(results, began, options)
 
 
-def _sizes(name: str, which: str) -> tuple[int, ...]:
+def _sizes(name: str, asked: list[str]) -> list[int]:
     main = MAIN.get(name, SIZES[name][0])
-    kept = {"main": (main,), "all": SIZES[name]}
-    return kept.get(which) or tuple(n for n in SIZES[name] if n != main)
+    others = [size for size in SIZES[name] if size != main]
+    named = {"main": [main], "other": others, "all": list(SIZES[name])}
+    return [size for each in asked for size in named.get(each) or [int(each)]]
 
 
 def save(results: list[dict[str, Any]], began: float, options: argparse.Namespace) -> None:

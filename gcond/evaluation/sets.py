@@ -124,9 +124,9 @@ class Judge:
     ) -> None:
         self.task, self.protocol, self.seeds = task, protocol, seeds
         self.model = set_networks.named(model)
-        pooling = protocol.training.pooling
-        self.val = Held.of(task, "val", pooling) if len(task.index["val"]) else None
-        self.test = Held.of(task, "test", pooling)
+        training = protocol.training
+        self.val = Held.of(task, "val", training) if len(task.index["val"]) else None
+        self.test = Held.of(task, "test", training)
 
     def row(self, name: str, condensed: Condensed) -> Row:
         """Models trained on a condensed set."""
@@ -200,7 +200,7 @@ def fit_set(
         metric = condensed.source.metric
         made = set_networks.factory(model, training)
         return set_fitting.fitted(made, material, training, seed, val, metric)
-    held = Held.of(task, "val", training.pooling) if task is not None and known else None
+    held = Held.of(task, "val", training) if task is not None and known else None
     theta, _, _ = train(material, [seed], training, held)
     width = condensed.source.preprocess.width
     with torch.random.fork_rng(devices=[]):

@@ -50,12 +50,12 @@ class Targets:
         """The signal at ``theta``, model number ``member`` of a pool or none of one."""
         if member is None:
             return self._signal.measure(theta, batch)
-        if member not in self._known or not _alike(self._known[member][0], batch):
+        if member not in self._known or not alike(self._known[member][0], batch):
             self._known[member] = batch, self._signal.measure(theta, batch)
         return self._known[member][1]
 
 
-def _alike(one: Batch, other: Batch) -> bool:
+def alike(one: Batch, other: Batch) -> bool:
     """Whether two batches are the same items in the same groups, not merely equal ones."""
     return one is other or (one.inputs is other.inputs and one.groups is other.groups)
 

@@ -195,7 +195,7 @@ def test_a_seeds_model_does_not_depend_on_those_beside_it(graphs):
     task = as_set_task(graphs)
     part = graphs.graphs.take(torch.arange(12) * 30)
     y = torch.as_tensor(graphs.y[np.arange(12) * 30])
-    val = Held.of(task, "val", "mean")
+    val = Held.of(task, "val", SetTraining())
     training = SetTraining(hidden_channels=8, epochs=10, checks=2)
     material = Material(part, task.encoding, y, 3)
     together = train(material, [0, 1, 2], training, val)[0]
@@ -210,7 +210,7 @@ def test_a_large_set_is_trained_on_in_batches(graphs):
         task.graphs.take(task.numbers("train")), task.encoding, task.labels("train"), 3
     )
     training = SetTraining(hidden_channels=32, epochs=30, batch_size=32, checks=3)
-    val = Held.of(task, "val", "mean")
+    val = Held.of(task, "val", SetTraining())
     _, score, _ = train(material, [0], training, val)
     assert float(score) > 0.4
 

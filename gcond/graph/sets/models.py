@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softmax
 
+from gcond.graph.sets.merged import Piece, pieces
 from gcond.graph.sets.network import BlockDiagonal, Padded, gradients, logits_of
 from gcond.graph.sets.packed import Blocks
 from gcond.graph.sets.task import SetTask
 from gcond.matching import Batch, Model, Signature, Theta, targets
 from gcond.matching.model import uniform
 from gcond.matching.ranges import at_least, known
-from gcond.matching.signal import CLOSED_FORMS, Pullback
+from gcond.matching.signal import CLOSED_FORMS, Pullback, alike
 
 Pooling = Literal["mean", "sum"]
 READOUTS: tuple[Pooling, ...] = get_args(Pooling)
 Loss = Literal["softmax", "sigmoid"]
-NODES = 4096
-"""Nodes of the real side that are measured together; more would not stay in the cache."""
 
 
 class SetMatcher(Protocol):
@@ -124,6 +123,7 @@ class PooledGradient:
     first derivative is the way back."""
 
     model: PooledConvolutions
+    _seen: list[tuple[Batch, list[list[Piece]]]] = field(default_factory=list, repr=False)
 
     def measure(self, theta: Theta, batch: Batch) -> Signature:
         with torch.no_grad():
@@ -151,18 +151,27 @@ class PooledGradient:
 
     def _sparse(self, theta: Theta, batch: Batch) -> Signature:
         """Group by group, in pieces; the graphs of a group lie one after the other."""
-        blocks = Blocks(*batch.inputs)
-        y = targets(batch.y, self.model.widths[-1], blocks.x.dtype)
+        y = targets(batch.y, self.model.widths[-1], batch.inputs[0].dtype)
         groups = []
-        for graphs, weight in batch.groups.members():
-            first, last = int(graphs[0]), int(graphs[-1]) + 1
+        members, of_groups = batch.groups.members(), self._pieces(batch)
+        for (graphs, weight), own in zip(members, of_groups, strict=True):
             found: list[Signature] = []
-            for where, part in blocks.part(first, last).pieces(NODES):
-                residual = self._residual(y[first:last][where][None], weight[where][None])
-                net = BlockDiagonal(part.a_hat, part.pool)
-                found.append(gradients(theta, net, part.x[None], residual))
+            for where, x, net in own:
+                residual = self._residual(y[graphs[where]][None], weight[where][None])
+                found.append(gradients(theta, net, x, residual))
             groups.append([torch.stack(parts).sum(0) for parts in zip(*found, strict=True)])
         return tuple(torch.cat(parts) for parts in zip(*groups, strict=True))
+
+    def _pieces(self, batch: Batch) -> list[list[Piece]]:
+        """The graphs of each group; those of the batch that was seen last are kept."""
+        if not self._seen or not alike(self._seen[0][0], batch):
+            blocks, layers = Blocks(*batch.inputs), len(self.model.widths) - 2
+            found = []
+            for graphs, _ in batch.groups.members():
+                part = blocks.part(int(graphs[0]), int(graphs[-1]) + 1)
+                found.append(pieces(part, layers))
+            self._seen[:] = [(batch, found)]
+        return self._seen[0][1]
 
     def _residual(self, y: Tensor, weight: Tensor) -> Callable[[Tensor], Tensor]:
         def residual(logits: Tensor) -> Tensor:

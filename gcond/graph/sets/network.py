@@ -25,8 +25,11 @@ from gcond.matching import Signature, Theta
 class Graphs(Protocol):
     """How hidden rows ``[B, N, h]`` move along edges and into graphs."""
 
-    def carry(self, hidden: Tensor) -> Tensor:
-        r""":math:`\hat A H`; symmetric, so its own adjoint."""
+    def carry(self, hidden: Tensor, layer: int) -> Tensor:
+        r""":math:`\hat A H` into a layer, counted from 1 behind the first."""
+
+    def carry_back(self, hidden: Tensor, layer: int) -> Tensor:
+        """Its adjoint."""
 
     def pooled(self, hidden: Tensor) -> Tensor:
         """Readout ``[B, N, h] -> [B, m, h]``."""
@@ -47,7 +50,7 @@ class Padded:
     a_hat: Tensor
     pool: Tensor
 
-    def carry(self, hidden: Tensor) -> Tensor:
+    def carry(self, hidden: Tensor, layer: int) -> Tensor:
         b, m, n, _ = self.a_hat.shape
         r, _, h = hidden.shape
         if r == b:
@@ -56,6 +59,8 @@ class Padded:
         side = hidden.view(r, m, n, h).permute(1, 2, 0, 3).reshape(m, n, r * h)
         out = self.a_hat[0] @ side
         return out.view(m, n, r, h).permute(2, 0, 1, 3).reshape(r, m * n, h)
+
+    carry_back = carry  # the matrix is symmetric
 
     def pooled(self, hidden: Tensor) -> Tensor:
         _, m, n = self.pool.shape
@@ -78,18 +83,20 @@ class BlockDiagonal:
     a_hat: Tensor
     pool: Tensor
 
-    def carry(self, hidden: Tensor) -> Tensor:
-        return _each(self.a_hat, hidden)
+    def carry(self, hidden: Tensor, layer: int) -> Tensor:
+        return each(self.a_hat, hidden)
+
+    carry_back = carry  # the matrix is symmetric
 
     def pooled(self, hidden: Tensor) -> Tensor:
-        return _each(self.pool, hidden)
+        return each(self.pool, hidden)
 
     def spread(self, graphs: Tensor) -> Tensor:
         owner = torch.repeat_interleave(self.pool.crow_indices().diff())
         return graphs[:, owner] * self.pool.values()[:, None]
 
 
-def _each(matrix: Tensor, hidden: Tensor) -> Tensor:
+def each(matrix: Tensor, hidden: Tensor) -> Tensor:
     """A sparse matrix times the rows of each model; those of one are not copied."""
     if len(hidden) == 1:
         return (matrix @ hidden[0])[None]
@@ -107,7 +114,7 @@ def hidden_of(theta: Theta, graphs: Graphs, x: Tensor) -> list[Tensor]:
     rows = [torch.relu(x @ theta[0] + theta[1])]
     for layer in range(1, len(theta) // 2 - 1):
         weight, bias = theta[2 * layer : 2 * layer + 2]
-        rows.append(torch.relu(graphs.carry(rows[-1] @ weight) + bias))
+        rows.append(torch.relu(graphs.carry(rows[-1] @ weight, layer) + bias))
     return rows
 
 
@@ -134,7 +141,7 @@ def gradients(
     found = [pooled.mT @ delta, delta.sum(1)]
     back = _past_relu(graphs.spread(delta @ theta[-2].mT), rows[-1])
     for layer in reversed(range(1, len(rows))):
-        carried = graphs.carry(back)
+        carried = graphs.carry_back(back, layer)
         found = [rows[layer - 1].mT @ carried, back.sum(1), *found]
         back = _past_relu(carried @ theta[2 * layer].mT, rows[layer - 1])
     return (x.mT @ back, back.sum(1), *found)

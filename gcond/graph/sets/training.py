@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softmax
 
+from gcond.graph.sets.merged import Piece, pieces
 from gcond.graph.sets.metrics import loss_of, score_of
-from gcond.graph.sets.models import NODES, READOUTS, Pooling, normalise, readout
+from gcond.graph.sets.models import READOUTS, Pooling, normalise, readout
 from gcond.graph.sets.network import BlockDiagonal, Graphs, Padded, gradients, logits_of
 from gcond.graph.sets.packed import Blocks, Packed
 from gcond.graph.sets.task import Metric, SetTask
@@ -107,34 +108,31 @@ class Held:
     """Graphs to test on, prepared once on the task's device; what is said of them is on the CPU.
 
     Args:
-        pieces: The graphs in pieces.
+        pieces: The graphs in pieces, for networks of the depth that was asked for.
         y: Their labels.
         metric: What is reported.
     """
 
-    pieces: tuple[Blocks, ...]
+    pieces: tuple[Piece, ...]
     y: Tensor
     metric: Metric
 
     @staticmethod
-    def of(task: SetTask, split: Split, pooling: Pooling) -> Held:
+    def of(task: SetTask, split: Split, training: SetTraining) -> Held:
         """The graphs of a split."""
-        return Held.of_graphs(task, task.numbers(split), pooling)
+        return Held.of_graphs(task, task.numbers(split), training)
 
     @staticmethod
-    def of_graphs(task: SetTask, numbers: Tensor, pooling: Pooling) -> Held:
+    def of_graphs(task: SetTask, numbers: Tensor, training: SetTraining) -> Held:
         """The graphs of the given numbers."""
-        blocks = task.blocks(numbers, pooling)
-        pieces = tuple(part.to(task.device) for _, part in blocks.pieces(NODES))
-        return Held(pieces, task.labels_of(numbers), task.metric)
+        blocks = task.blocks(numbers, training.pooling).to(task.device)
+        parts = tuple(pieces(blocks, training.num_layers))
+        return Held(parts, task.labels_of(numbers), task.metric)
 
     @torch.no_grad()
     def predictions(self, theta: Theta) -> Tensor:
         """Logits ``[R, G, C]`` of each model."""
-        found = [
-            logits_of(theta, BlockDiagonal(part.a_hat, part.pool), part.x[None])
-            for part in self.pieces
-        ]
+        found = [logits_of(theta, part.graphs, part.x) for part in self.pieces]
         return torch.cat(found, 1).cpu()
 
     def scores(self, theta: Theta) -> tuple[Tensor, Tensor]:

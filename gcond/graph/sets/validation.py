@@ -74,7 +74,7 @@ class SetValidation:
 
     @cached_property
     def _held(self) -> Held:
-        return Held.of_graphs(self.task, self.numbers, self.validator.training.pooling)
+        return Held.of_graphs(self.task, self.numbers, self.validator.training)
 
     def score(self, graphs: Packed, y: Tensor) -> Score | None:
         """Score of graphs with encoded rows, or ``None`` for a task without validation graphs."""

@@ -22,8 +22,11 @@ from gcond.matching.device import CPU
 from gcond.matching.ranges import at_least, known, positive
 
 PADDED = 2048
-"""Nodes with padding up to which a set is trained on by all seeds as one model; beyond, arithmetic
-outweighs the calls, and padding costs more than it saves."""
+"""Nodes with padding up to which a set is trained on by all seeds as one model,"""
+
+DENSE = 2**18
+"""if its adjacency has no more entries than this; beyond, arithmetic outweighs the calls, and
+padding costs more than it saves."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,9 @@ class Material:
     @property
     def small(self) -> bool:
         """Whether padding all graphs costs little."""
-        return len(self.graphs) * int(self.graphs.sizes.max()) <= PADDED
+        size = int(self.graphs.sizes.max())
+        nodes = len(self.graphs) * size
+        return nodes <= PADDED and nodes * size <= DENSE
 
 
 @dataclass(frozen=True, eq=False)

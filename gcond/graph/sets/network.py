@@ -105,7 +105,7 @@ def each(matrix: Tensor, hidden: Tensor) -> Tensor:
 
 def _past_relu(back: Tensor, rows: Tensor) -> Tensor:
     """What comes back through ReLU; some ten times faster than a product with ``rows > 0``."""
-    passed: Tensor = torch.ops.aten.threshold_backward(back, rows, 0)
+    passed: Tensor = torch.ops.aten.threshold_backward(back, rows.detach(), 0)
     return passed
 
 

@@ -18,6 +18,7 @@ from gcond.graph.sets.packed import Blocks, Packed
 from gcond.graph.sets.task import Metric, SetTask
 from gcond.graph.task import Split
 from gcond.matching import Theta, targets
+from gcond.matching.adam import Adam
 from gcond.matching.device import CPU
 from gcond.matching.ranges import at_least, known, positive
 
@@ -198,17 +199,14 @@ def _train(
     start = initial(batches.width, training, material.num_outputs, seeds)
     theta, best = (tuple(t.to(material.device, copy=True) for t in start) for _ in range(2))
     score, loss = torch.full((len(seeds),), -1.0), torch.full((len(seeds),), torch.inf)
-    lr, optimizer = training.lr, _adam(theta, training.lr, training.weight_decay)
+    optimizer = Adam(theta, training.lr, training.weight_decay)
     marks = {round((i + 1) * batches.steps / training.checks) for i in range(training.checks)}
     for step in range(1, batches.steps + 1):
         x, graphs, y = batches.next()
         found = gradients(theta, graphs, x, _residual(y, material.y.dim() == 2))
-        for weight, gradient in zip(theta, found, strict=True):
-            weight.grad = gradient.view_as(weight)
-        optimizer.step()
+        optimizer.step([g.view_as(weight) for g, weight in zip(found, theta, strict=True)])
         if step == batches.steps // 2:
-            lr = 0.1 * lr
-            optimizer = _adam(theta, lr, training.weight_decay)
+            optimizer = Adam(theta, 0.1 * training.lr, training.weight_decay)
         if val is not None and (step in marks or step == batches.steps):
             values, losses = val.scores(theta)
             better = (values > score) | ((values == score) & (losses < loss))
@@ -257,7 +255,3 @@ def _residual(y: Tensor, several: bool) -> Callable[[Tensor], Tensor]:
         return torch.where(y.isnan(), 0, torch.sigmoid(logits) - y) / y.numel()
 
     return residual
-
-
-def _adam(theta: Theta, lr: float, weight_decay: float) -> torch.optim.Adam:
-    return torch.optim.Adam(theta, lr, weight_decay=weight_decay, fused=True)

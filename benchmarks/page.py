@@ -28,6 +28,11 @@ from published import NODES as PUBLISHED
 HERE = Path(__file__).parent
 RESULTS, DOCS = HERE / "results", HERE.parent / "docs"
 OURS = "training labels"
+ORDER = (
+    *("random", "herding", "k-center", "centroid", "gcond, step 0", "gcond", "gcond-x"),
+    *("doscond", "doscond-x", "gcond from noise, step 0", "gcond from noise"),
+    *("doscond from noise", "bags-hard", "bags", "whole"),
+)
 
 
 def page() -> str:
@@ -59,12 +64,15 @@ validation chose for each condensation seed: 0 means that matching did not beat 
 
 
 def _rows() -> list[dict[str, Any]]:
-    """All rows of node runs with the seeds of their run."""
-    rows: list[dict[str, Any]] = []
+    """All rows of node runs in the order of the tables, with what is known of their run; of equal
+    ones the last."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for file in sorted(RESULTS.glob("nodes*.json")):
         found = json.loads(file.read_text())
-        rows += [{**row, "about": found["about"]} for row in found["rows"]]
-    return rows
+        for row in found["rows"]:
+            cell = row["dataset"], row.get("nodes"), row["row"]
+            rows[cell] = {**row, "about": found["about"]}
+    return sorted(rows.values(), key=lambda row: ORDER.index(row["row"]))
 
 
 def _nodes(rows: list[dict[str, Any]]) -> str:
@@ -96,9 +104,17 @@ def _nodes(rows: list[dict[str, Any]]) -> str:
         "The best published numbers are those of [GEOM](https://arxiv.org/abs/2402.05011), "
         "[CTRL](https://arxiv.org/abs/2402.04924) and GDEM, under their own protocols; GEOM and "
         "GDEM tune the judging model for each ratio. Seconds are medians on a shared machine; "
-        "where a teacher was trained for an earlier row they do not contain it again."
+        "where a teacher was trained for an earlier row they do not contain it again. "
+        f"{_hardware(rows)}"
     )
     return "\n\n".join(parts)
+
+
+def _hardware(rows: list[dict[str, Any]]) -> str:
+    keys = ("machine", "torch", "threads")
+    kinds = sorted({tuple(row["about"][key] for key in keys) for row in rows})
+    runs = [f"{machine}, torch {torch}, threads {threads}" for machine, torch, threads in kinds]
+    return f"Hardware: {'; '.join(runs)}."
 
 
 def _architectures(found: list[dict[str, Any]]) -> str:

@@ -111,7 +111,7 @@ def starts(sizes: Tensor) -> Tensor:
 def spans(first: Tensor, lengths: Tensor) -> Tensor:
     """``first[0], first[0] + 1, ...`` for each span, one after the other."""
     where = torch.repeat_interleave(first - starts(lengths)[:-1], lengths)
-    return where + torch.arange(len(where))
+    return where + torch.arange(len(where), device=where.device)
 
 
 def packed(rows: Sequence[Tensor], edges: Sequence[Tensor]) -> Packed:

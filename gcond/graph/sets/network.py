@@ -103,18 +103,29 @@ def each(matrix: Tensor, hidden: Tensor) -> Tensor:
     return torch.stack([matrix @ rows for rows in hidden])
 
 
+def _activated(rows: Tensor, bias: Tensor) -> Tensor:
+    """``relu(rows + bias)``; in place where nothing is recorded, as memory costs more than sums."""
+    if rows.requires_grad or bias.requires_grad:
+        return torch.relu(rows + bias)
+    return rows.add_(bias).relu_()
+
+
 def _past_relu(back: Tensor, rows: Tensor) -> Tensor:
-    """What comes back through ReLU; some ten times faster than a product with ``rows > 0``."""
-    passed: Tensor = torch.ops.aten.threshold_backward(back, rows.detach(), 0)
+    """What comes back through ReLU, in place where nothing is recorded; some ten times faster than
+    a product with ``rows > 0``."""
+    ops, mask = torch.ops.aten.threshold_backward, rows.detach()
+    passed: Tensor = (
+        ops(back, mask, 0) if back.requires_grad else ops.grad_input(back, mask, 0, grad_input=back)
+    )
     return passed
 
 
 def hidden_of(theta: Theta, graphs: Graphs, x: Tensor) -> list[Tensor]:
     """Rows after each layer ``[B, N, h]``, from propagated features ``[B, N, d]``."""
-    rows = [torch.relu(x @ theta[0] + theta[1])]
+    rows = [_activated(x @ theta[0], theta[1])]
     for layer in range(1, len(theta) // 2 - 1):
         weight, bias = theta[2 * layer : 2 * layer + 2]
-        rows.append(torch.relu(graphs.carry(rows[-1] @ weight, layer) + bias))
+        rows.append(_activated(graphs.carry(rows[-1] @ weight, layer), bias))
     return rows
 
 

@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
-import numpy as np
 import torch
 from torch import Tensor
 
 from gcond import config
 from gcond.condensed import file, foreign, precision
 from gcond.condensed.parts import edges_of
+from gcond.condensed.prepared import prepared
 from gcond.condensed.provenance import History, Source, versions
 from gcond.datasets import as_task
-from gcond.graph.sets.encoding import Encoding
 from gcond.graph.sets.packed import Packed
 from gcond.image.outcome import Steps
 from gcond.image.task import PixelScale
@@ -269,29 +268,7 @@ class Condensed:
         Raises:
             ValueError: The number of features, or the shape of an image, differs.
         """
-        if isinstance(self.source.preprocess, PixelScale):
-            if data.dim() != 4 or tuple(data.shape[1:]) != self.source.shape:
-                raise ValueError(
-                    f"images must have shape [n, {', '.join(map(str, self.source.shape or ()))}], "
-                    f"got {list(data.shape)}"
-                )
-            scale = self.source.preprocess
-            return scale.normalised(data if data.is_floating_point() else scale.pixels(data))
-        if data.x.shape[1] != self.source.num_features:
-            raise ValueError(
-                f"the data has {data.x.shape[1]} features, this set was condensed from "
-                f"{self.source.num_features}"
-            )
-        if isinstance(self.source.preprocess, Encoding):
-            out = data.clone()
-            if self.encoded:
-                out.x = self.source.preprocess(data.x)
-            return out
-        x = data.x.to_dense() if data.x.layout != torch.strided else data.x
-        prepared = self.source.preprocess(x.detach().cpu().float().numpy())
-        out = data.clone() if hasattr(data, "clone") else data
-        out.x = torch.as_tensor(np.asarray(prepared)).to(data.x.device)
-        return out
+        return prepared(data, self.source, self.encoded)
 
     @staticmethod
     def from_data(

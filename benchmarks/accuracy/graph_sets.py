@@ -146,22 +146,24 @@ def main() -> None:
             seen = {**about, "seconds": round(time.time() - began)}
             options.json.write_text(json.dumps({"about": seen, "rows": results}, indent=1))
 
-    for per_class in options.per_class or SIZES.get(name, (1, 10, 50)):
+    rows = [row for row in options.rows if row != "whole"]
+    sizes = options.per_class or SIZES.get(name, (1, 10, 50))
+    for per_class in sizes if rows else ():
         print(
             f"\n{per_class} per class\n\n| trained on | test | validation | seconds | published |"
         )
         print("|---|---|--:|--:|---|", flush=True)
-        for row in (row for row in options.rows if row != "whole"):
+        for row in rows:
             found = measure(row, per_class, judges, options.condensation_seeds)
             results.append({"row": row, "per_class": per_class, **found})
             print(line(row, per_class, found, name), flush=True)
             write()
     if "whole" in options.rows:
-        rows = [judge.whole() for judge in judges]
+        whole = [judge.whole() for judge in judges]
         found = {
-            "test": [v for r in rows for v in r.accuracies],
-            "validation": [v for r in rows for v in r.validation],
-            "seconds": [r.seconds for r in rows],
+            "test": [v for r in whole for v in r.accuracies],
+            "validation": [v for r in whole for v in r.validation],
+            "seconds": [r.seconds for r in whole],
         }
         results.append({"row": "whole", **found})
         print("\n" + line("whole", 0, found, name), flush=True)

@@ -137,9 +137,13 @@ class Held:
 
     @torch.no_grad()
     def predictions(self, theta: Theta) -> Tensor:
-        """Logits ``[R, G, C]`` of each model."""
-        found = [logits_of(theta, part.graphs, part.x) for part in self.pieces]
-        return torch.cat(found, 1).cpu()
+        """Logits ``[R, G, C]`` of each model; one after the other, as the rows of many models are
+        more than a cache holds."""
+        found = [
+            torch.cat([logits_of(one, part.graphs, part.x) for part in self.pieces], 1)
+            for one in (tuple(t[r : r + 1] for t in theta) for r in range(len(theta[0])))
+        ]
+        return torch.cat(found).cpu()
 
     def scores(self, theta: Theta) -> tuple[Tensor, Tensor]:
         """Metric and loss of each model ``[R]``."""

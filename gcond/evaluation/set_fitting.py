@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+from gcond.graph.sets.material import Material
 from gcond.graph.sets.metrics import score_of
 from gcond.graph.sets.task import SetTask
-from gcond.graph.sets.training import Material, SetTraining
+from gcond.graph.sets.training import SetTraining
 from gcond.graph.task import Split
 from gcond.matching import Theta
 from gcond.matching.randomness import seeded

@@ -19,9 +19,10 @@ from gcond.evaluation.opening import reopened
 from gcond.evaluation.protocol import protocol_among
 from gcond.evaluation.result import Evaluation, Row
 from gcond.graph.sets.encoding import Encoding
+from gcond.graph.sets.material import Material
 from gcond.graph.sets.metrics import score_of
 from gcond.graph.sets.task import SetTask
-from gcond.graph.sets.training import Held, Material, SetTraining, train
+from gcond.graph.sets.training import Held, SetTraining, train
 from gcond.matching.device import CPU, placed
 from gcond.methods import get_method
 

@@ -18,9 +18,10 @@ import gcond
 from gcond.cli import main
 from gcond.datasets import as_set_task
 from gcond.graph.sets.features import Categorical, Free
+from gcond.graph.sets.material import Material
 from gcond.graph.sets.method import GraphSetMethod
 from gcond.graph.sets.metrics import score_of
-from gcond.graph.sets.training import Held, Material, SetTraining, train
+from gcond.graph.sets.training import Held, SetTraining, train
 from gcond.graph.sets.validation import SetValidator
 from gcond.matching import Best, Fresh, Last, Schedule
 from gcond.testing import example_graphs

@@ -3,11 +3,13 @@
 import pytest
 import torch
 
-from gcond.graph.sets import merged
+from gcond.graph.sets import material, merged
+from gcond.graph.sets.material import Batches, Material
 from gcond.graph.sets.merged import Merged, merge, pieces
 from gcond.graph.sets.models import PooledGCN, PooledGradient
 from gcond.graph.sets.network import BlockDiagonal, logits_of
 from gcond.graph.sets.packed import Blocks, Packed, packed
+from gcond.graph.sets.training import SetTraining, train
 from gcond.matching import Batch, ByClass
 
 LAYERS = 3
@@ -107,3 +109,27 @@ def test_numbers_that_meet_by_chance_merge_nothing(monkeypatch):
         merged, "_hashed", lambda x: (x * torch.arange(1, 4)).sum(1).mul(1e6).long()
     )
     assert merge(blocks, LAYERS) is None
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_training_on_merged_nodes_is_training_on_all_nodes(monkeypatch, several):
+    graphs = rings()
+    rows = Packed(graphs.x.float(), graphs.ptr, graphs.edge_index, graphs.edge_weight.float())
+    y = torch.tensor([0] * 4 + [1] * 4)
+    if several:
+        y = torch.tensor([[0.0, 1.0], [1.0, torch.nan]]).repeat(4, 1)
+    given = Material(rows, lambda x: x, y, 2)
+    training = SetTraining(hidden_channels=7, epochs=5)
+    monkeypatch.setattr(material, "DENSE", 0)  # or a set of this size would be padded
+    (part,) = Batches(given, training, 0).fixed
+    assert isinstance(part[1], Merged)
+    found, _, _ = train(given, [0, 1], training)
+    monkeypatch.setattr(merged, "SHARE", 0.0)
+    monkeypatch.setattr(merged, "NODES", 20)
+    assert len(Batches(given, training, 0).fixed) > 1
+    plain, _, _ = train(given, [0, 1], training)
+    monkeypatch.setattr(material, "DENSE", 2**18)
+    padded, _, _ = train(given, [0, 1], training)
+    for a, b, c in zip(found, plain, padded, strict=True):
+        assert torch.allclose(a, b, atol=1e-5)
+        assert torch.allclose(a, c, atol=1e-5)

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softmax
 
+from gcond.graph.sets.material import Batches, Material
 from gcond.graph.sets.merged import Piece, pieces
 from gcond.graph.sets.metrics import loss_of, score_of
-from gcond.graph.sets.models import READOUTS, Pooling, normalise, readout
-from gcond.graph.sets.network import BlockDiagonal, Graphs, Padded, gradients, logits_of
-from gcond.graph.sets.packed import Blocks, Packed
+from gcond.graph.sets.models import READOUTS, Pooling
+from gcond.graph.sets.network import logits_of
 from gcond.graph.sets.task import Metric, SetTask
 from gcond.graph.task import Split
-from gcond.matching import Theta, targets
+from gcond.matching import Theta
 from gcond.matching.adam import Adam
-from gcond.matching.device import CPU
 from gcond.matching.ranges import at_least, known, positive
-
-PADDED = 2048
-"""Nodes with padding up to which a set is trained on by all seeds as one model,"""
-
-DENSE = 2**18
-"""if its adjacency has no more entries than this; beyond, arithmetic outweighs the calls, and
-padding costs more than it saves."""
 
 
 @dataclass(frozen=True)
@@ -64,49 +55,6 @@ class SetTraining:
         positive(lr=self.lr)
         at_least(0, weight_decay=self.weight_decay)
         known(READOUTS, pooling=self.pooling)
-
-
-@dataclass(frozen=True, eq=False)
-class Material:
-    """Graphs to train on.
-
-    Args:
-        graphs: The graphs.
-        encode: Takes their rows to those that models see.
-        y: Class numbers ``[G]`` or several labels ``[G, T]``.
-        num_outputs: Classes, or labels per graph.
-        device: Where models are trained on them.
-    """
-
-    graphs: Packed
-    encode: Callable[[Tensor], Tensor]
-    y: Tensor
-    num_outputs: int
-    device: torch.device = CPU
-
-    def batch(self, numbers: Tensor, pooling: Pooling) -> tuple[Tensor, Graphs, Tensor]:
-        """Rows, graphs and targets of a step."""
-        part = self.graphs.take(numbers)
-        blocks = Blocks.of(part, self.encode(part.x), pooling)
-        y = targets(self.y[numbers], self.num_outputs, torch.float32)
-        x, a_hat, pool = blocks.to(self.device)
-        return x[None], BlockDiagonal(a_hat, pool), y.to(self.device)
-
-    def whole(self, pooling: Pooling) -> tuple[Tensor, Graphs, Tensor]:
-        """The same of all graphs, padded."""
-        padded = self.graphs.dense(self.encode(self.graphs.x))
-        x, adj, mask = (t.to(self.device) for t in padded)
-        a_hat = normalise(adj, mask, x)
-        y = targets(self.y, self.num_outputs, torch.float32).to(self.device)
-        graphs = Padded(a_hat[None], readout(mask, pooling)[None])
-        return (a_hat @ x).flatten(0, 1)[None], graphs, y
-
-    @property
-    def small(self) -> bool:
-        """Whether padding all graphs costs little."""
-        size = int(self.graphs.sizes.max())
-        nodes = len(self.graphs) * size
-        return nodes <= PADDED and nodes * size <= DENSE
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,15 +147,14 @@ def train(
 def _train(
     material: Material, seeds: Sequence[int], training: SetTraining, val: Held | None
 ) -> tuple[Theta, Tensor, Tensor]:
-    batches = _Batches(material, training, seeds[0])
+    batches = Batches(material, training, seeds[0])
     start = initial(batches.width, training, material.num_outputs, seeds)
     theta, best = (tuple(t.to(material.device, copy=True) for t in start) for _ in range(2))
     score, loss = torch.full((len(seeds),), -1.0), torch.full((len(seeds),), torch.inf)
     optimizer = Adam(theta, training.lr, training.weight_decay)
     marks = {round((i + 1) * batches.steps / training.checks) for i in range(training.checks)}
     for step in range(1, batches.steps + 1):
-        x, graphs, y = batches.next()
-        found = gradients(theta, graphs, x, _residual(y, material.y.dim() == 2))
+        found = batches.gradients(theta)
         optimizer.step([g.view_as(weight) for g, weight in zip(found, theta, strict=True)])
         if step == batches.steps // 2:
             optimizer = Adam(theta, 0.1 * training.lr, training.weight_decay)
@@ -219,43 +166,3 @@ def _train(
                 which = better.to(kept.device)
                 kept[which] = now[which]
     return (theta if val is None else best), score, loss
-
-
-class _Batches:
-    """Batches of a training: the whole set where it is small, else shuffled pieces of it."""
-
-    def __init__(self, material: Material, training: SetTraining, seed: int) -> None:
-        self.material, self.training = material, training
-        n, size = len(material.graphs), training.batch_size
-        self.fixed = None
-        if n <= size:
-            pooling, every = training.pooling, torch.arange(n)
-            small = material.small
-            self.fixed = material.whole(pooling) if small else material.batch(every, pooling)
-        per_epoch = 1 if self.fixed else -(-n // size)
-        self.steps = min(training.epochs * per_epoch, training.most_steps)
-        self.generator = torch.Generator().manual_seed(seed)
-        self.waiting: list[Tensor] = []
-
-    @property
-    def width(self) -> int:
-        return self.material.encode(self.material.graphs.x[:1]).shape[1]
-
-    def next(self) -> tuple[Tensor, Graphs, Tensor]:
-        if self.fixed is not None:
-            return self.fixed
-        if not self.waiting:
-            order = torch.randperm(len(self.material.graphs), generator=self.generator)
-            self.waiting = list(torch.split(order, self.training.batch_size))
-        return self.material.batch(self.waiting.pop(), self.training.pooling)
-
-
-def _residual(y: Tensor, several: bool) -> Callable[[Tensor], Tensor]:
-    """Derivative of the mean cross-entropy of a batch by its logits."""
-
-    def residual(logits: Tensor) -> Tensor:
-        if not several:
-            return (softmax(logits, -1) - y) / len(y)
-        return torch.where(y.isnan(), 0, torch.sigmoid(logits) - y) / y.numel()
-
-    return residual

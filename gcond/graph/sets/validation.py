@@ -8,9 +8,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from gcond.graph.sets.material import Material
 from gcond.graph.sets.packed import Packed
 from gcond.graph.sets.task import SetTask
-from gcond.graph.sets.training import Held, Material, SetTraining, train
+from gcond.graph.sets.training import Held, SetTraining, train
 from gcond.matching import Score, generator_for
 from gcond.matching.ranges import at_least
 

@@ -144,9 +144,10 @@ SPEED = """\
 The plain loop is written from the description of the official one: each step draws a module,
 collates up to 256 real graphs of each class and differentiates through sparse messages; its
 synthetic graphs have the mean size, ours up to twice that. *Fresh models* does the same with our
-code. *Bank*, the default, compares at 20 models in turns, whose gradients on one sample of real
-graphs (about 40,000 nodes, up to 800 graphs of each class) are measured once, in the first 20
-steps: a mean over 200 steps with that measurement, and a step after it.
+code, in which real nodes that a network cannot tell apart are one row. *Bank*, the default,
+compares at 20 models in turns, whose gradients on one sample of real graphs (about 40,000 nodes, up
+to 800 graphs of each class) are measured once, in the first 20 steps: a mean over 200 steps with
+that measurement, and a step after it.
 """
 
 READING = """## How to read this

@@ -24,7 +24,7 @@ on those of nci1, mutag, digits-graphs, ogbg-molbace and ogbg-molbbbp. *[n]* mar
 than 9 trainings: a first reading. Where nothing is drawn, as by herding, a set is condensed once
 per split. *Step 0* is the start of `doscond`, untouched by matching: the best of herding, medoids
 and six random draws on validation and training graphs; *edges of its start* learns the features
-only."""
+only. Seconds are of a machine shared with other jobs and contain those in which a run waited."""
 
 NAMES = {
     "start": "doscond, step 0",
@@ -163,9 +163,10 @@ selected graphs on MUTAG. At ten graphs per class of NCI1 and MUTAG the runs tha
 kept their start, the best of several selections, as matching lowered its score, and so did all runs
 of `doscond` at fifty of ogbg-molbace and ogbg-molbbbp; at fifty of NCI1 herding is level with
 `doscond`, both over five splits. On DD at one graph per class medoids and k-center do better than
-`doscond`, which is above random. On digits-graphs a form without edges does better, and all are far
+`doscond`, which is above random; at fifty, in one reading of each, random graphs do best and a form
+without edges next. On digits-graphs a form without edges does better, and all are far
 below the whole set. At ten graphs per class of ogbg-molhiv learned sets are above selected and
-random ones; at fifty random graphs pass them, as they pass the selectors on DD, in single readings.
+random ones; at fifty random graphs pass them.
 One random graph per class of ogbg-molbbbp was drawn twenty times: the first three draws
 alone have a mean of 58.1. Multi-step matching (`gcond`) takes several times as long as one-step
 matching and is worse: on ogbg-molbace at one graph per class, one condensation of each in one run,

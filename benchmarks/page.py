@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+import figures
 import page_images
 import page_sets
 import published
@@ -66,13 +67,12 @@ validation chose for each condensation seed: 0 means that matching did not beat 
 def _rows() -> list[dict[str, Any]]:
     """All rows of node runs in the order of the tables, with what is known of their run; of equal
     ones that of most trainings."""
-    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for file in sorted(RESULTS.glob("nodes*.json")):
-        found = json.loads(file.read_text())
-        for row in found["rows"]:
-            cell = row["dataset"], row.get("nodes"), row["row"]
-            if cell not in rows or len(row["test"]) >= len(rows[cell]["test"]):
-                rows[cell] = {**row, "about": found["about"]}
+    runs = [json.loads(file.read_text()) for file in sorted(RESULTS.glob("nodes*.json"))]
+    rows = figures.longest(
+        ((row["dataset"], row.get("nodes"), row["row"]), {**row, "about": run["about"]})
+        for run in runs
+        for row in run["rows"]
+    )
     return sorted(rows.values(), key=lambda row: ORDER.index(row["row"]))
 
 
@@ -106,16 +106,9 @@ def _nodes(rows: list[dict[str, Any]]) -> str:
         "[CTRL](https://arxiv.org/abs/2402.04924) and GDEM, under their own protocols; GEOM and "
         "GDEM tune the judging model for each ratio. Seconds are medians on a shared machine; "
         "where a teacher was trained for an earlier row they do not contain it again. "
-        f"{_hardware(rows)}"
+        + figures.hardware(row["about"] for row in rows)
     )
     return "\n\n".join(parts)
-
-
-def _hardware(rows: list[dict[str, Any]]) -> str:
-    keys = ("machine", "torch", "threads")
-    kinds = sorted({tuple(row["about"][key] for key in keys) for row in rows})
-    runs = [f"{machine}, torch {torch}, threads {threads}" for machine, torch, threads in kinds]
-    return f"Hardware: {'; '.join(runs)}."
 
 
 def _architectures(found: list[dict[str, Any]]) -> str:

@@ -142,7 +142,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--datasets", nargs="+", default=["digits"], choices=list(SIZES))
     parser.add_argument(
-        "--sizes", nargs="+", default=["main"], help="main, other, all (of the papers'), or numbers"
+        "--sizes",
+        nargs="+",
+        type=_size,
+        default=["main"],
+        help="main, other, all (of the papers'), or numbers",
     )
     parser.add_argument("--rows", nargs="+", default=[*contestants(), "whole"])
     parser.add_argument("--condensation-seeds", type=int, default=3)
@@ -176,6 +180,14 @@ def main() -> None:
             mean, std = statistics.fmean(accuracies), statistics.pstdev(accuracies)
             print(f"| whole graph | {mean:.1f} ± {std:.1f} | | | | |", flush=True)
             save(results, began, options)
+
+
+def _size(given: str) -> str:
+    if given not in ("main", "other", "all") and not (given.isdecimal() and int(given)):
+        raise argparse.ArgumentTypeError(
+            f"{given!r} must be main, other, all or a number of nodes from 1"
+        )
+    return given
 
 
 def _sizes(name: str, asked: list[str]) -> list[int]:

@@ -12,7 +12,7 @@ from torch.nn.functional import softmax
 
 from gcond.graph.sets.merged import pieces
 from gcond.graph.sets.models import Pooling, normalise, readout
-from gcond.graph.sets.network import BlockDiagonal, Graphs, Padded, gradients
+from gcond.graph.sets.network import BlockDiagonal, Graphs, Padded, gradients, summed
 from gcond.graph.sets.packed import Blocks, Packed
 from gcond.matching import Signature, Theta, targets
 from gcond.matching.device import CPU
@@ -95,11 +95,7 @@ class Batches:
         parts = self.fixed or self._next()
         count = sum(y.numel() if self.material.y.dim() == 2 else len(y) for _, _, y in parts)
         found = [gradients(theta, graphs, x, self._residual(y, count)) for x, graphs, y in parts]
-        return (
-            found[0]
-            if len(found) == 1
-            else tuple(torch.stack(each).sum(0) for each in zip(*found, strict=True))
-        )
+        return summed(found)
 
     def _whole(self) -> Parts:
         """All graphs; what is done once for them serves every step."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import softmax
 
 from gcond.graph.sets.merged import Piece, pieces
-from gcond.graph.sets.network import BlockDiagonal, Padded, gradients, logits_of
+from gcond.graph.sets.network import BlockDiagonal, Padded, gradients, logits_of, summed
 from gcond.graph.sets.packed import Blocks
 from gcond.graph.sets.task import SetTask
 from gcond.matching import Batch, Model, Signature, Theta, targets
@@ -159,7 +159,7 @@ class PooledGradient:
             for where, x, net in own:
                 residual = self._residual(y[graphs[where]][None], weight[where][None])
                 found.append(gradients(theta, net, x, residual))
-            groups.append([torch.stack(parts).sum(0) for parts in zip(*found, strict=True)])
+            groups.append(summed(found))
         return tuple(torch.cat(parts) for parts in zip(*groups, strict=True))
 
     def _pieces(self, batch: Batch) -> list[list[Piece]]:

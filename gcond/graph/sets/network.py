@@ -12,7 +12,7 @@ tensor is shared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -156,3 +156,10 @@ def gradients(
         found = [rows[layer - 1].mT @ carried, back.sum(1), *found]
         back = _past_relu(carried @ theta[2 * layer].mT, rows[layer - 1])
     return (x.mT @ back, back.sum(1), *found)
+
+
+def summed(found: Sequence[Signature]) -> Signature:
+    """The gradients of a loss from those of its parts; of one part without a copy."""
+    if len(found) == 1:
+        return found[0]
+    return tuple(torch.stack(parts).sum(0) for parts in zip(*found, strict=True))

@@ -12,14 +12,14 @@ def symmetric(logits: Tensor) -> Tensor:
     r""":math:`A_{ij} = \sigma((L_{ij} + L_{ji}) / 2)`, :math:`A_{ii} = 0`, exactly symmetric."""
     # Vectorised sigmoids round by position, so equal logits may differ in the last bit: one of
     # the two halves counts.
-    upper = torch.sigmoid((logits + logits.T).div_(2)).triu_(1)
+    upper = torch.lerp(logits, logits.T, 0.5).sigmoid_().triu_(1)
     return upper + upper.T
 
 
 def symmetric_back(adj: Tensor, grad: Tensor) -> Tensor:
     """Cotangent of the logits from that of their edge weights ``adj``."""
     below: Tensor = torch.ops.aten.sigmoid_backward(grad, adj)
-    return (below + below.T).div_(2)
+    return torch.lerp(below, below.T, 0.5)
 
 
 class _Edges(torch.autograd.Function):

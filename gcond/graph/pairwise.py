@@ -17,6 +17,9 @@ from gcond.graph.edges import symmetric, symmetric_back
 EPS = 1e-5
 """That of ``torch.nn.BatchNorm1d``."""
 
+_SMALL = 1e-3
+"""Gains by which nothing is divided."""
+
 
 class Workspace:
     """Arrays for one pass at a time; a pass knows by its ticket whether they are still its own."""
@@ -26,11 +29,11 @@ class Workspace:
         self._arrays: tuple[Tensor, ...] = ()
 
     def arrays(self, n: int, like: Tensor) -> tuple[Tensor, ...]:
-        """Four arrays ``[n^2, h]``."""
+        """Three arrays ``[n^2, h]``."""
         shape = (n * n, like.shape[1])
         held = self._arrays
         if not held or held[0].shape != shape or held[0].dtype != like.dtype:
-            self._arrays = tuple(like.new_empty(shape) for _ in range(4))
+            self._arrays = tuple(like.new_empty(shape) for _ in range(3))
         return self._arrays
 
     # A copy of a set, for a checkpoint say, starts with a workspace of its own.
@@ -67,11 +70,11 @@ class PairEdges(torch.autograd.Function):
         factor1 = gain1 * scale1
         left, right = (centred * factor1).unbind(1)
         halves = left, right + shift1
-        logits, *normed, ctx.ticket = _pairs(workspace, *halves, second, gain2, shift2, last)
-        adj = symmetric((logits + bias).view(len(x), len(x)))
+        logits, *normed, ctx.ticket = _pairs(workspace, *halves, second, gain2, shift2, last, bias)
+        adj = symmetric(logits)
         ctx.workspace = workspace
         own = x, first, scale1, factor1, centred, adj
-        ctx.save_for_backward(*own, *halves, second, gain2, shift2, last, *normed)
+        ctx.save_for_backward(*own, *halves, second, gain2, shift2, last, bias, *normed)
         return adj
 
     @staticmethod
@@ -86,18 +89,18 @@ class PairEdges(torch.autograd.Function):
         # The pass below overwrites what it reads, so a second one has to run forward again.
         ctx.workspace.ticket += 1
         learns = any(ctx.needs_input_grad[2:])
-        logits = symmetric_back(adj, grad).flatten()
+        logits = symmetric_back(adj, grad)
         both, d_upper = _pairs_back(ctx.workspace, logits, mean2, scale2, learns, *upper)
-        d_factor1 = (both * centred).sum((0, 1))
-        mean = both.mean(0)
+        d_gain1 = (both * centred).sum((0, 1)).mul_(scale1)
+        total, part = both.sum(0), 1 / len(x)
         # Of factor = gain / sqrt(var + eps) the second part pulls by the variance of each half.
-        pull = d_factor1 * factor1 * scale1.square() / -len(x)
-        below = both.sub_(mean).mul_(factor1).addcmul_(centred, pull).view(len(x), -1)
+        pull = factor1 * scale1 * d_gain1
+        both.sub_(total, alpha=part).mul_(factor1).addcmul_(centred, pull, value=-part)
+        below = both.view(len(x), -1)
         d_x = below @ first.T if ctx.needs_input_grad[1] else None
         if not learns:
             return None, d_x, *[None] * 8
-        d_lower = x.T @ below, d_factor1 * scale1, mean[1] * len(x)
-        return None, d_x, *d_lower, *d_upper, logits.sum()[None]
+        return None, d_x, x.T @ below, d_gain1, total[1], *d_upper
 
 
 def _halves(uv: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,10 +119,12 @@ def _pairs(
     gain: Tensor,
     shift: Tensor,
     last: Tensor,
+    bias: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, int]:
-    """Logits, means and ``1 / std`` of the second batch normalisation, the ticket of the pass."""
+    """Logits ``[n, n]``, means and ``1 / std`` of the second batch normalisation, the ticket of
+    the pass."""
     n = len(left)
-    hidden, product, out, _ = workspace.arrays(n, left)
+    hidden, product, out = workspace.arrays(n, left)
     torch.add(left[:, None], right[None], out=hidden.view(n, n, -1)).relu_()
     torch.mm(hidden, second, out=product)
     mean, scale = torch.empty_like(gain), torch.empty_like(gain)
@@ -127,7 +132,10 @@ def _pairs(
         product, gain, shift, None, None, True, 0.0, EPS, out=(out, mean, scale)
     )
     workspace.ticket += 1
-    return out.relu_() @ last, mean, scale, workspace.ticket
+    # As products of rows, which run on all threads where one with a vector runs on one.
+    rows = out.relu_().view(n, n, -1).mT
+    logits = torch.baddbmm(bias[:, None, None], last.expand(n, 1, -1), rows)
+    return logits.view(n, n), mean, scale, workspace.ticket
 
 
 def _pairs_back(
@@ -140,32 +148,42 @@ def _pairs_back(
     gain: Tensor,
     shift: Tensor,
     last: Tensor,
+    bias: Tensor,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    r"""Cotangents of ``left`` and ``right`` ``[n, 2, h]``; and of ``second, gain, shift, last``
-    where these learn.
+    r"""Cotangents of ``left`` and ``right`` ``[n, 2, h]``; and of ``second, gain, shift, last,
+    bias`` where these learn.
 
     With :math:`M = 1[out > 0]`, :math:`\hat z` the normalised values and the means over the pairs
     :math:`m_0` of :math:`M g` and :math:`m_1` of :math:`M g \hat z` all cotangents of channels
     follow from ``m_0`` and ``m_1``, and that of the values before normalisation is, channel by
-    channel, :math:`a \circ (M g - m_0 - \hat z\, m_1)` with ``a = gain * scale * last``.
+    channel, :math:`a \circ (M g - m_0 - \hat z\, m_1)` with ``a = gain * scale * last``. The mean
+    of :math:`g \circ out` is :math:`gain \, m_1 + shift \, m_0`.
     """
-    total = len(grad)
-    n = round(total**0.5)
-    hidden, product, out, other = workspace.arrays(n, second)
-    masked = _where_positive(grad[:, None].expand_as(out), out, into=out)
+    n = len(grad)
+    hidden, product, out = workspace.arrays(n, second)
+    d_last = torch.bmm(grad[:, None], out.view(n, n, -1)).sum((0, 1))
+    masked = _where_positive(grad.reshape(-1, 1).expand_as(out), out, into=out)
     m0 = masked.mean(0)
-    m1 = scale * (torch.mul(masked, product, out=other).mean(0) - mean * m0)
+    if float(torch.linalg.vector_norm(gain, -torch.inf)) > _SMALL:
+        m1 = torch.addcmul(d_last / n**2, shift, m0, value=-1).div_(gain)
+    else:
+        m1 = scale * ((masked * product).mean(0) - mean * m0)
     slope = scale * m1
-    delta = torch.addcmul(masked, product, slope, value=-1, out=other).add_(mean * slope - m0)
     a = gain * scale * last
-    d_second = (hidden.T @ delta) * a if learns else None
-    below = torch.mm(delta, (second * a).T, out=out)
+    delta = torch.addcmul(masked, product, slope, value=-1, out=product)
+    rest = torch.addcmul(m0, mean, slope, value=-1)
+    weights = (second * a).T
+    if learns:
+        d_second = (hidden.T @ delta.sub_(rest)).mul_(a)
+        below = torch.mm(delta, weights, out=out)
+    else:
+        below = torch.addmm(rest @ weights, delta, weights, beta=-1, out=out)
     below = _where_positive(below, hidden, into=below).view(n, n, -1)
     both = torch.stack([below.sum(1), below.sum(0)], 1)
-    if d_second is None:
+    if not learns:
         return both, ()
-    by_last = total * last
-    return both, (d_second, by_last * m1, by_last * m0, total * (shift * m0 + gain * m1))
+    by_last = last * n**2
+    return both, (d_second, by_last * m1, by_last * m0, d_last, grad.sum()[None])
 
 
 def _where_positive(values: Tensor, of: Tensor, into: Tensor) -> Tensor:

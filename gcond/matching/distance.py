@@ -77,10 +77,11 @@ def _cosine(u: Tensor, v: Tensor, weight: Tensor, eps: float, dim: int) -> tuple
     if eps < torch.finfo(q.dtype).tiny:
         # A silent unit has no direction: it counts as orthogonal and is not pulled.
         q = q.masked_fill(q == 0, torch.inf)
-    value = (weight * (1 - dot / q)).sum()
+    scale = weight / q
+    cosine = dot * scale
     # Along u the derivative of |u| is u / |u|; at u = 0 it is taken as 0, as autograd does.
-    pull = (dot * norm_v / (q * q)) / norm_u.clamp_min(torch.finfo(u.dtype).tiny)
-    return value, (v * (-weight / q)).addcmul_(u, weight * pull)
+    pull = cosine * norm_v / q / norm_u.clamp_min(torch.finfo(u.dtype).tiny)
+    return (weight - cosine).sum(), (u * pull).addcmul_(v, scale, value=-1)
 
 
 @dataclass(frozen=True)

@@ -129,14 +129,18 @@ class OnPairs(nn.Module):
         return [halves, gain1, shift1, second.T, gain2, shift2, last[0], bias]
 
 
-def both_forms(n=6, d=4):
+def both_forms(n=6, d=4, gain=None):
     x = normal(n, d).requires_grad_()
     structure = moved(PairwiseMLP(hidden_channels=5, degree=None).start(x, generator()), 10)
+    if gain is not None:
+        with torch.no_grad():
+            structure.parameters[4][1] = gain
     return x, structure, OnPairs(structure.parameters).train()
 
 
-def test_the_factored_mlp_equals_the_mlp_on_concatenated_pairs():
-    x, factored, naive = both_forms()
+@pytest.mark.parametrize("gain", [None, 0.0, 1e-9, -1e-9, 2e-3, -2e-3])
+def test_the_factored_mlp_equals_the_mlp_on_concatenated_pairs(gain):
+    x, factored, naive = both_forms(gain=gain)
     target = normal(6, 6, seed=3)
     assert torch.allclose(factored(x), naive(x), atol=1e-10, rtol=0)
 

@@ -132,16 +132,38 @@ def csr(crow: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -
 
 
 def normalise_dense(adj: Tensor) -> Tensor:
-    r"""The same normalisation of a dense adjacency without self-loops, differentiable."""
-    return _scaled(adj)[0]
+    r"""The same normalisation of dense adjacencies ``[..., n, n]`` without self-loops,
+    differentiable once."""
+    a_hat: Tensor = _Normalisation.apply(adj)  # type: ignore[no-untyped-call]
+    return a_hat
+
+
+class _Normalisation(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, adj: Tensor) -> Tensor:
+        a_hat, scale = _scaled(adj)
+        ctx.save_for_backward(a_hat, scale)
+        return a_hat
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return _scaled_back(grad, *ctx.saved_tensors)
 
 
 def _scaled(adj: Tensor) -> tuple[Tensor, Tensor]:
     """The normalised adjacency and the ``degree ** -1/2`` that its rows and columns took."""
-    looped = adj.clone()
-    looped.diagonal(dim1=-2, dim2=-1).add_(1)
-    scale = looped.sum(-1).rsqrt()
-    return looped * scale[..., :, None] * scale[..., None, :], scale
+    scale = (adj.sum(-1) + 1).rsqrt()
+    a_hat = (adj * scale[..., None]).mul_(scale[..., None, :])
+    a_hat.diagonal(dim1=-2, dim2=-1).add_(scale.square())
+    return a_hat, scale
+
+
+def _scaled_back(d_hat: Tensor, a_hat: Tensor, scale: Tensor) -> Tensor:
+    """Cotangent of an adjacency from that of its normalised form."""
+    both = d_hat * a_hat
+    d_degree = -0.5 * scale * scale * (both.sum(-2) + both.sum(-1))
+    return (d_hat * scale[..., None, :]).mul_(scale[..., None]).add_(d_degree[..., None])
 
 
 def propagate_dense(adj: Tensor, x: Tensor, hops: int) -> Tensor:
@@ -181,6 +203,4 @@ class _Propagation(torch.autograd.Function):
         for left in range(1, hops):
             term, right = powers[left - 1].T @ below, hops - 1 - left
             d_hat = torch.addmm(d_hat, term, powers[right - 1].T) if right else d_hat + term
-        both = d_hat * a_hat
-        d_degree = -0.5 * scale * scale * (both.sum(0) + both.sum(1))
-        return (d_hat * scale).mul_(scale[:, None]).add_(d_degree[:, None]), d_x, None
+        return _scaled_back(d_hat, a_hat, scale), d_x, None

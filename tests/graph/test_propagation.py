@@ -124,6 +124,11 @@ def test_dense_normalisation_equals_gcn_norm_of_the_edge_list():
     assert torch.equal(stacked[1], torch.eye(7, dtype=torch.float64))
 
 
+def test_the_way_back_through_dense_normalisation_passes_gradcheck():
+    adj = torch.stack([weighted_graph(5, seed) for seed in range(2)]).requires_grad_()
+    assert torch.autograd.gradcheck(normalise_dense, adj)
+
+
 def test_dense_normalisation_of_directed_edges_equals_the_sparse_one():
     adj = torch.sigmoid(normal(7, 7)) * (1 - torch.eye(7, dtype=torch.float64))
     expected = normalise(sp.csr_array(adj.numpy())).toarray()

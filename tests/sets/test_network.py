@@ -1,8 +1,11 @@
 """The pooling network: its closed form against autograd, sparse against padded."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from gcond.graph.sets import shelves
 from gcond.graph.sets.encoding import fit
 from gcond.graph.sets.models import PooledConvolutions, PooledGCN, PooledGradient
 from gcond.graph.sets.network import BlockDiagonal, Padded, logits_of
@@ -53,6 +56,45 @@ def test_the_closed_form_equals_autograd_padded_and_sparse(grouping, pooling):
     assert torch.allclose(x, x_too, rtol=0, atol=1e-12)
     # The closed form uses that the matrix is symmetric: what moves it symmetrically agrees.
     assert torch.allclose(a_hat + a_hat.mT, a_too + a_too.mT, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("counts", [[6, 6], [8, 4]])
+def test_shelves_of_one_size_each_change_nothing(monkeypatch, counts):
+    graphs = some_graphs(count=12)
+    y = torch.repeat_interleave(torch.arange(2), torch.tensor(counts))
+    groups = ByClass().partition(y, torch.tensor(counts), torch.float64)
+    matcher = PooledGCN(hidden_channels=7)
+    x, adj, mask = graphs.dense()
+    batch = Batch(matcher.view(x, adj.double(), mask), y, groups)
+    model = matcher.of(5, 2, x, "softmax")
+    theta, closed = model.draw(torch.Generator().manual_seed(0)), PooledGradient(model)
+    wanted, back = closed.trace(theta, batch)
+    assert not shelves.shelves(batch.inputs[2], groups)
+
+    monkeypatch.setattr(shelves, "LARGE", 0)
+    of = shelves.shelves(batch.inputs[2], groups)
+    assert [shelf.size for shelf in of] == [6, 4, 3]
+    found, pullback = closed.trace(theta, batch)
+    cotangent = tuple(torch.randn(g.shape, dtype=g.dtype) for g in wanted)
+    exists = mask[:, :, None] & mask[:, None]  # nothing learns an edge into padding
+    (rows, edges, _), (rows_too, edges_too, _) = back(cotangent), pullback(cotangent)
+    pairs = [*zip(wanted, found, strict=True), (rows, rows_too)]
+    for a, b in [*pairs, (edges[exists], edges_too[exists])]:
+        assert torch.allclose(a, b, rtol=0, atol=1e-12)
+
+
+def test_the_way_to_edges_that_do_not_learn_is_left_out():
+    matcher, padded, _ = both()
+    model = matcher.of(5, 2, padded.inputs[0], "softmax")
+    theta, closed = model.draw(torch.Generator().manual_seed(0)), PooledGradient(model)
+    signature, back = closed.trace(theta, padded)
+    rows, edges, _ = back(signature)
+    x, *others = padded.inputs
+    learning = replace(padded, inputs=(x.clone().requires_grad_(), *others))
+    rows_too, none, _ = closed.trace(theta, learning)[1](signature)
+    assert torch.allclose(rows_too, rows, rtol=0, atol=1e-12)
+    assert edges.any()
+    assert not none.any()
 
 
 def test_the_way_back_passes_gradcheck():

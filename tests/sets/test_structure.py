@@ -24,6 +24,17 @@ def test_edges_are_symmetric_without_loops_and_spare_the_padding(choice):
     assert torch.equal((edges.exported(0) > 0.5).float(), ADJ)
 
 
+def test_one_parameter_moves_both_directions_of_a_pair():
+    edges = Bernoulli(logit=0.5).start(ADJ, MASK)
+    (logits,) = edges.parameters
+    assert len(logits) == 3
+    weight = torch.arange(16.0).view(1, 4, 4)
+    (edges.relaxed(Draw(0, 0, 100)) * weight).sum().backward()
+    slope = edges.relaxed(Draw(0, 0, 100)).detach()
+    slope = slope * (1 - slope) * (weight + weight.mT)
+    assert torch.allclose(logits.grad, slope[0][[0, 0, 1], [1, 2, 2]])
+
+
 def test_noise_is_a_function_of_the_step_and_temperature_falls():
     edges = Bernoulli(logit=0.5).start(ADJ, MASK)
     one, same, other = (edges.relaxed(Draw(0, step, 100)) for step in (7, 7, 8))

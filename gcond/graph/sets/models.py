@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softmax
 
+from gcond.graph.propagation import normalise_dense
 from gcond.graph.sets.merged import Piece, pieces
 from gcond.graph.sets.network import BlockDiagonal, Padded, gradients, logits_of, summed
 from gcond.graph.sets.packed import Blocks
+from gcond.graph.sets.shelves import cut, shelves
 from gcond.graph.sets.task import SetTask
 from gcond.matching import Batch, Model, Signature, Theta, targets
 from gcond.matching.model import uniform
@@ -71,11 +73,10 @@ class PooledGCN:
 
 def normalise(adj: Tensor | None, mask: Tensor, like: Tensor) -> Tensor:
     r""":math:`\tilde D^{-1/2} (A + I) \tilde D^{-1/2}` of each graph ``[G, n, n]``."""
+    if adj is not None:
+        return normalise_dense(adj)
     eye = torch.eye(mask.shape[1], dtype=like.dtype, device=like.device)
-    if adj is None:
-        return eye.expand(len(mask), -1, -1).contiguous()
-    scale = (1 + adj.sum(-1)).rsqrt()
-    return scale[:, :, None] * (adj + eye) * scale[:, None, :]
+    return eye.expand(len(mask), -1, -1).contiguous()
 
 
 def readout(mask: Tensor, pooling: Pooling, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -132,22 +133,34 @@ class PooledGradient:
             return self._padded(theta, batch.inputs, batch)
 
     def trace(self, theta: Theta, batch: Batch) -> tuple[Signature, Pullback]:
-        leaves = [t.detach().requires_grad_() for t in batch.inputs[:2]]
+        inputs = batch.inputs
+        # The way to edges that do not learn is as long as that to the rows, and left out.
+        learn = [n for n, tensor in enumerate(inputs[:2]) if tensor.requires_grad] or [0, 1]
+        leaves = [tensor.detach().requires_grad_(n in learn) for n, tensor in enumerate(inputs)]
         with torch.enable_grad():
-            signature = self._padded(theta, (*leaves, batch.inputs[2]), batch)
+            signature = self._padded(theta, tuple(leaves), batch)
 
         def pullback(cotangent: Signature) -> tuple[Tensor, ...]:
-            found = torch.autograd.grad(signature, leaves, cotangent)
-            return (*found, torch.zeros_like(batch.inputs[2]))
+            back = torch.autograd.grad(signature, [leaves[n] for n in learn], cotangent)
+            found = dict(zip(learn, back, strict=True))
+            return tuple(found.get(n, t.new_zeros(()).expand_as(t)) for n, t in enumerate(inputs))
 
         return tuple(g.detach() for g in signature), pullback
 
     def _padded(self, theta: Theta, inputs: tuple[Tensor, ...], batch: Batch) -> Signature:
-        gather = batch.groups.gather
-        x, a_hat, pool = (gather(t) for t in inputs)
+        groups, (x, a_hat, pool) = batch.groups, inputs
         y = targets(batch.y, self.model.widths[-1], x.dtype)
-        residual = self._residual(gather(y), batch.groups.weight)
-        return gradients(theta, Padded(a_hat, pool), x.flatten(1, 2), residual)
+        of = shelves(pool, groups)
+        if not of:
+            x, a_hat, pool, y = (groups.gather(t) for t in (x, a_hat, pool, y))
+            residual = self._residual(y, groups.weight)
+            return gradients(theta, Padded(a_hat, pool), x.flatten(1, 2), residual)
+        found = []
+        parts = zip(of, cut(x, of), cut(a_hat, of, 2), cut(pool, of), strict=True)
+        for shelf, own, a_hat, pool in parts:
+            residual = self._residual(y[shelf.graphs], groups.weight.gather(1, shelf.columns))
+            found.append(gradients(theta, Padded(a_hat, pool), own.flatten(1, 2), residual))
+        return summed(found)
 
     def _sparse(self, theta: Theta, batch: Batch) -> Signature:
         """Group by group, in pieces; the graphs of a group lie one after the other."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -73,9 +73,10 @@ class Bernoulli:
         known(("threshold", "sample"), export=self.export)
 
     def start(self, adj: Tensor, mask: Tensor) -> Edges:
+        pairs = Pairs.of(mask)
         logits = torch.where(adj > 0, self.logit, -self.logit).to(adj.dtype)
-        pairs = _pairs(mask).to(adj.dtype)
-        density = float((adj > 0).sum() / pairs.sum().clamp_min(1))
+        logits = (pairs.take(logits) + pairs.take(logits.mT)) / 2
+        density = float((adj > 0).sum() / max(2 * len(logits), 1))
         return _BernoulliEdges(self, logits.requires_grad_(), pairs, density)
 
 
@@ -83,7 +84,7 @@ class Bernoulli:
 class _BernoulliEdges:
     choice: Bernoulli
     logits: Tensor
-    pairs: Tensor
+    pairs: Pairs
     density: float
 
     @property
@@ -93,36 +94,78 @@ class _BernoulliEdges:
     def relaxed(self, draw: Draw) -> Tensor | None:
         choice = self.choice
         temperature = choice.warm * (choice.cold / choice.warm) ** draw.share
-        noise = logistic(self.logits, draw.generator())
-        adj = torch.sigmoid((self._symmetric() + noise) / temperature) * self.pairs
+        noise = logistic(self.pairs, self.logits, draw.generator())
+        weights = torch.sigmoid((self.logits + noise) / temperature)
         if choice.straight_through:
-            adj = adj + ((adj > 0.5).to(adj.dtype) - adj).detach()
-        return adj
+            weights = weights + ((weights > 0.5).to(weights.dtype) - weights).detach()
+        return self.pairs.spread(weights)
 
     @torch.no_grad()
     def exported(self, seed: int) -> Tensor | None:
-        logits = self._symmetric()
+        logits = self.logits
         if self.choice.export == "sample":
-            logits = logits + logistic(logits, generator_for(seed, "export"))
-        return (logits > 0).to(logits.dtype) * self.pairs
+            logits = logits + logistic(self.pairs, logits, generator_for(seed, "export"))
+        return self.pairs.spread((logits > 0).to(logits.dtype))
 
     def penalty(self) -> Tensor | None:
-        if not (self.choice.sparsity and self.logits.requires_grad):
+        if not (self.choice.sparsity and self.logits.requires_grad and len(self.logits)):
             return None
-        total = self.pairs.sum().clamp_min(1)
-        density = (torch.sigmoid(self.logits) * self.pairs).sum() / total
+        density = torch.sigmoid(self.logits).mean()
         return self.choice.sparsity * torch.relu(density - self.density)
 
-    def _symmetric(self) -> Tensor:
-        return (self.logits + self.logits.mT) / 2
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Pairs of different nodes of each graph, one entry for both directions.
+
+    Args:
+        upper: Places of ``(i, j)`` with ``i < j`` in weights ``[G, n, n]`` laid out flat.
+        lower: Places of ``(j, i)``.
+        shape: ``G, n, n``.
+    """
+
+    upper: Tensor
+    lower: Tensor
+    shape: torch.Size
+
+    @staticmethod
+    def of(mask: Tensor) -> Pairs:
+        """All pairs of nodes that exist; ``mask`` ``[G, n]``."""
+        g, i, j = torch.triu(mask[:, :, None] & mask[:, None, :], 1).nonzero().unbind(1)
+        n = mask.shape[1]
+        return Pairs((g * n + i) * n + j, (g * n + j) * n + i, torch.Size((len(mask), n, n)))
+
+    def take(self, weights: Tensor) -> Tensor:
+        """An entry for each pair, above the diagonals of ``[G, n, n]``."""
+        return weights.reshape(-1)[self.upper.to(weights.device)]
+
+    def spread(self, values: Tensor) -> Tensor:
+        """Symmetric weights ``[G, n, n]`` from those of the pairs, zero elsewhere."""
+        weights: Tensor = _Spread.apply(values, self)  # type: ignore[no-untyped-call]
+        return weights
 
 
-def logistic(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Symmetric logistic noise ``[G, n, n]``."""
-    u = torch.rand(like.shape, generator=generator, dtype=like.dtype).to(like.device)
+class _Spread(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, pairs: Pairs) -> Tensor:
+        ctx.pairs = pairs
+        out = values.new_zeros(pairs.shape.numel())
+        out[pairs.upper] = values
+        out[pairs.lower] = values
+        return out.view(pairs.shape)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        flat = grad.reshape(-1)
+        return flat[ctx.pairs.upper] + flat[ctx.pairs.lower], None
+
+
+def logistic(pairs: Pairs, like: Tensor, generator: torch.Generator) -> Tensor:
+    """Logistic noise, the same for both directions of a pair."""
+    u = pairs.take(torch.rand(pairs.shape, generator=generator, dtype=like.dtype)).to(like.device)
     u = u.clamp(torch.finfo(like.dtype).tiny, 1 - torch.finfo(like.dtype).eps)
-    upper = torch.triu(u.log() - torch.log1p(-u), 1)
-    return upper + upper.mT
+    return u.log() - torch.log1p(-u)
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ def _pairs_back(
     hidden, product, out = workspace.arrays(n, second)
     d_last = torch.bmm(grad[:, None], out.view(n, n, -1)).sum((0, 1))
     masked = _where_positive(grad.reshape(-1, 1).expand_as(out), out, into=out)
-    m0 = masked.mean(0)
+    m0 = masked.view(n, n, -1).sum(1).sum(0).div_(n**2)  # in two steps, the first along the rows
     if float(torch.linalg.vector_norm(gain, -torch.inf)) > _SMALL:
         m1 = torch.addcmul(d_last / n**2, shift, m0, value=-1).div_(gain)
     else:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softmax
 
-from gcond.graph.propagation import normalise_dense
+from gcond.graph.propagation import normalise_once
 from gcond.graph.sets.merged import Piece, pieces
 from gcond.graph.sets.network import BlockDiagonal, Padded, gradients, logits_of, summed
 from gcond.graph.sets.packed import Blocks
@@ -74,7 +74,7 @@ class PooledGCN:
 def normalise(adj: Tensor | None, mask: Tensor, like: Tensor) -> Tensor:
     r""":math:`\tilde D^{-1/2} (A + I) \tilde D^{-1/2}` of each graph ``[G, n, n]``."""
     if adj is not None:
-        return normalise_dense(adj)
+        return normalise_once(adj)
     eye = torch.eye(mask.shape[1], dtype=like.dtype, device=like.device)
     return eye.expand(len(mask), -1, -1).contiguous()
 

@@ -153,37 +153,38 @@ def _pairs_back(
     r"""Cotangents of ``left`` and ``right`` ``[n, 2, h]``; and of ``second, gain, shift, last,
     bias`` where these learn.
 
-    With :math:`M = 1[out > 0]`, :math:`\hat z` the normalised values and the means over the pairs
-    :math:`m_0` of :math:`M g` and :math:`m_1` of :math:`M g \hat z` all cotangents of channels
-    follow from ``m_0`` and ``m_1``, and that of the values before normalisation is, channel by
-    channel, :math:`a \circ (M g - m_0 - \hat z\, m_1)` with ``a = gain * scale * last``. The mean
-    of :math:`g \circ out` is :math:`gain \, m_1 + shift \, m_0`.
+    With :math:`M = 1[out > 0]`, :math:`\hat z` the normalised values, :math:`N` pairs and the sums
+    over them :math:`s_0` of :math:`M g` and :math:`s_1` of :math:`M g \hat z` all cotangents of
+    channels follow from ``s_0`` and ``s_1``, and that of the values before normalisation is,
+    channel by channel, :math:`a \circ (M g - (s_0 + \hat z\, s_1) / N)` with
+    ``a = gain * scale * last``. The sum of :math:`g \circ out` is
+    :math:`gain \, s_1 + shift \, s_0`.
     """
     n = len(grad)
+    part = 1 / n**2
     hidden, product, out = workspace.arrays(n, second)
     d_last = torch.bmm(grad[:, None], out.view(n, n, -1)).sum((0, 1))
     masked = _where_positive(grad.reshape(-1, 1).expand_as(out), out, into=out)
-    m0 = masked.view(n, n, -1).sum(1).sum(0).div_(n**2)  # in two steps, the first along the rows
+    s0 = masked.view(n, n, -1).sum(1).sum(0)  # in two steps, the first along the rows
     if float(torch.linalg.vector_norm(gain, -torch.inf)) > _SMALL:
-        m1 = torch.addcmul(d_last / n**2, shift, m0, value=-1).div_(gain)
+        s1 = torch.addcmul(d_last, shift, s0, value=-1).div_(gain)
     else:
-        m1 = scale * ((masked * product).mean(0) - mean * m0)
-    slope = scale * m1
+        s1 = scale * ((masked * product).sum(0) - mean * s0)
+    slope = scale * s1
     a = gain * scale * last
-    delta = torch.addcmul(masked, product, slope, value=-1, out=product)
-    rest = torch.addcmul(m0, mean, slope, value=-1)
+    delta = torch.addcmul(masked, product, slope, value=-part, out=product)
+    rest = torch.addcmul(s0, mean, slope, value=-1)
     weights = (second * a).T
     if learns:
-        d_second = (hidden.T @ delta.sub_(rest)).mul_(a)
+        d_second = (hidden.T @ delta.sub_(rest, alpha=part)).mul_(a)
         below = torch.mm(delta, weights, out=out)
     else:
-        below = torch.addmm(rest @ weights, delta, weights, beta=-1, out=out)
+        below = torch.addmm(rest @ weights, delta, weights, beta=-part, out=out)
     below = _where_positive(below, hidden, into=below).view(n, n, -1)
     both = torch.stack([below.sum(1), below.sum(0)], 1)
     if not learns:
         return both, ()
-    by_last = last * n**2
-    return both, (d_second, by_last * m1, by_last * m0, d_last, grad.sum()[None])
+    return both, (d_second, last * s1, last * s0, d_last, grad.sum()[None])
 
 
 def _where_positive(values: Tensor, of: Tensor, into: Tensor) -> Tensor:

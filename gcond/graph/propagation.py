@@ -167,8 +167,8 @@ def _scaled(adj: Tensor) -> tuple[Tensor, Tensor]:
 def _scaled_back(d_hat: Tensor, a_hat: Tensor, scale: Tensor) -> Tensor:
     """Cotangent of an adjacency from that of its normalised form."""
     both = d_hat * a_hat
-    d_degree = -0.5 * scale * scale * (both.sum(-2) + both.sum(-1))
-    return (d_hat * scale[..., None, :]).mul_(scale[..., None]).add_(d_degree[..., None])
+    d_degree = (both.sum(-2) + both.sum(-1)).mul_(scale.square())[..., None]
+    return (d_hat * scale[..., None, :]).mul_(scale[..., None]).sub_(d_degree, alpha=0.5)
 
 
 def propagate_dense(adj: Tensor, x: Tensor, hops: int) -> Tensor:

@@ -156,20 +156,19 @@ def _per_unit(
 ) -> tuple[Tensor, Signature]:
     """Cosine distance per unit, with lengths of differences where they have a weight."""
     _with_units(units)
-    total, weight = importance.new_zeros(()), importance[:, None, None]
-    cotangent = []
+    values, cotangent, weight = [], [], importance[:, None, None]
     for g, h, unit in zip(synthetic, real, units, strict=True):
         if unit is None:
             cotangent.append(torch.zeros_like(g))
             continue
         u, v = _columns(g, unit), _columns(h, unit)
         value, pull = _cosine(u, v, weight, eps, 1)
-        total = total + value
         if magnitude:
             length, along = _length(u - v, magnitude * weight)
-            total, pull = total + length, pull + along
+            value, pull = value + length, pull + along
+        values.append(value)
         cotangent.append(_restore(pull, g, unit))
-    return total, tuple(cotangent)
+    return sum(values[1:], values[0]), tuple(cotangent)
 
 
 def _length(difference: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:

@@ -48,7 +48,7 @@ def shelves(pool: Tensor, groups: Groups) -> list[Shelf]:
     found = []
     for begin, end in pairwise([*starts, len(tops)]):
         columns = order[:, begin:end]
-        found.append(Shelf(groups.index.gather(1, columns), columns, max(tops[begin], 1)))
+        found.append(Shelf(groups.index.gather(1, columns), columns, tops[begin]))
     return found
 
 

@@ -131,13 +131,13 @@ class Pairs:
     @staticmethod
     def of(mask: Tensor) -> Pairs:
         """All pairs of nodes that exist; ``mask`` ``[G, n]``."""
-        g, i, j = torch.triu(mask[:, :, None] & mask[:, None, :], 1).nonzero().unbind(1)
+        g, i, j = _pairs(mask).triu(1).nonzero().unbind(1)
         n = mask.shape[1]
         return Pairs((g * n + i) * n + j, (g * n + j) * n + i, torch.Size((len(mask), n, n)))
 
     def take(self, weights: Tensor) -> Tensor:
         """An entry for each pair, above the diagonals of ``[G, n, n]``."""
-        return weights.reshape(-1)[self.upper.to(weights.device)]
+        return weights.reshape(-1)[self.upper]
 
     def spread(self, values: Tensor) -> Tensor:
         """Symmetric weights ``[G, n, n]`` from those of the pairs, zero elsewhere."""
@@ -163,7 +163,8 @@ class _Spread(torch.autograd.Function):
 
 def logistic(pairs: Pairs, like: Tensor, generator: torch.Generator) -> Tensor:
     """Logistic noise, the same for both directions of a pair."""
-    u = pairs.take(torch.rand(pairs.shape, generator=generator, dtype=like.dtype)).to(like.device)
+    drawn = torch.rand(pairs.shape, generator=generator, dtype=like.dtype)
+    u = pairs.take(drawn.to(like.device))
     u = u.clamp(torch.finfo(like.dtype).tiny, 1 - torch.finfo(like.dtype).eps)
     return u.log() - torch.log1p(-u)
 

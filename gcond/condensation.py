@@ -137,6 +137,11 @@ def condense(
     where = device_of(device)
     team, kind = join(), kind_of(dataset)
     chosen = _method(method, kind)
+    if setting is not None and not kind.has_setting:
+        raise ValueError(
+            f"setting={setting!r} says what training sees of one graph, but the dataset is "
+            f"{kind.what}; leave it out"
+        )
     _check(seed, checkpoint, resume, new=team.leads and not resume)
     task = kind.open(dataset, Opening(root, setting, normalize, split, memory, where))
     sizes = {"num_nodes": num_nodes, "num_graphs": num_graphs, "num_images": num_images}
@@ -200,9 +205,11 @@ def _method(method: Any, kind: Kind) -> Any:
         return get_method(method or DEFAULT[kind.items], kind.items)
     others = {type(m) for k in KINDS if k is not kind for m in _methods(k)}
     if type(method) in others - {type(m) for m in _methods(kind)}:
+        known = list_methods(kind.items)
+        one = method.name if method.name in known else next(iter(known))
         raise TypeError(
             f"the method {method.name!r} given is not one for {kind.items}; "
-            f"gcond.get_method({method.name!r}, {kind.items!r}) is"
+            f"gcond.get_method({one!r}, {kind.items!r}) is"
         )
     if isinstance(method, type) or not callable(getattr(method, "run", None)):
         raise TypeError(

@@ -188,6 +188,11 @@ def condense(**options):
     return lambda: gcond.condense(example_graph(), **{"method": "random", **options})
 
 
+def images(**options):
+    x, y = torch.rand(40, 1, 8, 8), torch.arange(40) % 2
+    return lambda: gcond.condense((x, y), **{"per_class": 1, "method": "random", **options})
+
+
 SIZES_AND_FLAGS = {
     "two sizes": (condense(ratio=0.1, num_nodes=6), "one size, got num_nodes=6 and ratio=0.1"),
     "three sizes": (condense(ratio=0.1, num_nodes=6, per_class=2), "give one size"),
@@ -203,6 +208,19 @@ SIZES_AND_FLAGS = {
     "per class a text": (condense(per_class="2"), "whole number, got '2'"),
     "a number of graphs": (condense(num_graphs=3), "use num_nodes="),
     "unknown method": (condense(method="gcondx"), "did you mean 'gcond"),
+    "method for something else": (
+        condense(method="dsa"),
+        "'dsa' condenses images, not nodes of a graph; methods for these: gcond, ",
+    ),
+    "method for two other things": (
+        images(method="gcond-x"),
+        "'gcond-x' condenses nodes of a graph and sets of graphs, not images",
+    ),
+    "method value for something else": (
+        images(method=gcond.get_method("bags")),
+        r"'bags' given is not one for images; gcond.get_method\('dsa', 'images'\) is",
+    ),
+    "setting of images": (images(setting="inductive"), "is a set of images; leave it out"),
     "method a number": (condense(method=3), "method must be a name or a method value"),
     "method a class": (condense(method=GraphMethod), "method must be a name or a method value"),
     "unknown setting": (condense(setting="sideways"), "'sideways'"),
@@ -237,6 +255,37 @@ def test_masks(case):
 @pytest.mark.parametrize("case", SIZES_AND_FLAGS)
 def test_sizes_and_flags(case):
     refused(*SIZES_AND_FLAGS[case])
+
+
+OTHER_DATA = {
+    "a set of graphs": ("digits-graphs", "one graph .*, and 'digits-graphs' is not one; evaluate"),
+    "a set of images": ((torch.rand(40, 1, 8, 8), torch.arange(40) % 2), "the tuple given is not"),
+    "other features": (pyg(x=torch.rand(N, 3)), "3 features, this preprocessing was fitted on"),
+    "other edges": (pyg(edge_index=torch.zeros(2, 0).long()), "condensed from other data"),
+}
+
+
+JUDGES = {
+    "evaluate": gcond.evaluate,
+    "compare": lambda small, data: gcond.compare([small], data),
+    "fit": lambda small, data: gcond.fit(small, "GCN", data),
+    "search": gcond.search,
+}
+
+
+@pytest.mark.parametrize("case", OTHER_DATA)
+@pytest.mark.parametrize("judge", JUDGES)
+def test_data_that_a_set_was_not_condensed_from(judge, case):
+    data, message = OTHER_DATA[case]
+    small = condense(num_nodes=6, normalize="standard")()
+    with pytest.raises(ValueError, match=message):
+        JUDGES[judge](small, data)
+
+
+def test_one_graph_where_a_set_of_images_was_condensed():
+    small = images()()
+    with pytest.raises(ValueError, match=r"a set of images .*, and the Data given is not one"):
+        gcond.evaluate(small, example_graph())
 
 
 def refused(make, message):

@@ -53,6 +53,7 @@ class Kind:
         holds: Whether something given as a dataset is one.
         open: Makes a task of it.
         key: What a run on a task is known by besides its data.
+        has_setting: Whether it can be transductive or inductive.
     """
 
     items: Items
@@ -60,6 +61,7 @@ class Kind:
     holds: Callable[[Any], bool]
     open: Callable[[Any, Opening], AnyTask]
     key: Callable[[Any], dict[str, str]]
+    has_setting: bool = False
 
     @property
     def size(self) -> str:
@@ -95,6 +97,7 @@ NODES = Kind(
     lambda dataset: True,
     _nodes,
     lambda task: {"setting": task.setting, "preprocess": task.preprocess.kind},
+    has_setting=True,
 )
 GRAPHS = Kind(
     "graphs",

@@ -8,7 +8,17 @@ from typing import Any
 import torch
 
 from gcond.condensed import Condensed
-from gcond.datasets import KINDS, AnyTask, GraphSet, ImageSet, NodeData, Opening, is_named
+from gcond.datasets import (
+    KINDS,
+    AnyTask,
+    GraphSet,
+    ImageSet,
+    Kind,
+    NodeData,
+    Opening,
+    is_named,
+    kind_of,
+)
 from gcond.graph.large.memory import Memory
 from gcond.matching.device import CPU
 
@@ -28,12 +38,13 @@ def reopened(
     the name it had.
 
     Raises:
-        ValueError: The data cannot be opened by name, or is other data.
+        ValueError: The data cannot be opened by name, is of another kind, or is other data.
     """
     source = condensed.source
     kind = next(kind for kind in KINDS if kind.items == condensed.kind)
     what = "graph" if kind.items == "nodes" else kind.items
     data = _given_or_named(condensed, dataset, what)
+    _check_kind(condensed, kind, data, what)
     split = 0 if isinstance(data, SPLIT_ALREADY) else source.split
     how = Opening(root, source.setting, normalize, split, memory, device)  # type: ignore[arg-type]
     task = kind.open(data, how)
@@ -56,6 +67,20 @@ def _given_or_named(condensed: Condensed, dataset: Any, what: str) -> Any:
             f"give the {what} as dataset="
         )
     return name
+
+
+def _check_kind(condensed: Condensed, kind: Kind, data: Any, what: str) -> None:
+    """Refuses data of another kind before it is opened.
+
+    Raises:
+        ValueError: It is of another kind than what the set was condensed from.
+    """
+    if kind_of(data) is not kind:
+        given = repr(data) if isinstance(data, str) else f"the {type(data).__name__} given"
+        raise ValueError(
+            f"this set was condensed from {kind.what} ({condensed.source.name}), and {given} is "
+            f"not one; evaluate it on the {what}, labels and split it came from"
+        )
 
 
 def _check_same(condensed: Condensed, task: AnyTask, what: str) -> None:

@@ -33,7 +33,11 @@ class Preprocess:
 
     def __call__(self, x: Any) -> Any:
         """Transforms an ndarray or CSR matrix ``[N, d]``; sparse features stay sparse if the
-        transformation allows it. The input is not changed."""
+        transformation allows it. The input is not changed.
+
+        Raises:
+            ValueError: It was fitted on rows of another width.
+        """
         if self.kind == "none":
             return x
         if self.kind == "row":
@@ -41,6 +45,11 @@ class Preprocess:
             scale = np.divide(1, total, where=total > 0, out=np.ones_like(total))
             scale = (self.scale * scale).astype(x.dtype)
             return (sp.diags_array(scale) @ x).tocsr() if sp.issparse(x) else x * scale[:, None]
+        if x.shape[1] != len(self.mean):
+            raise ValueError(
+                f"the data has {x.shape[1]} features, this preprocessing was fitted on "
+                f"{len(self.mean)}; give the data that the set was condensed from"
+            )
         dense = x.toarray() if sp.issparse(x) else x
         mean, std = np.array(self.mean), np.array(self.std)
         out = np.empty(dense.shape, dtype=x.dtype)

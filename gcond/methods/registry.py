@@ -201,7 +201,7 @@ def get_method(name: str, items: Items = "nodes") -> Any:
         items: What it condenses: the nodes of a graph, sets of graphs, or images.
 
     Raises:
-        ValueError: The name is unknown.
+        ValueError: The name is unknown, or one of a method for something else.
 
     Example:
         >>> get_method("doscond").name
@@ -212,6 +212,12 @@ def get_method(name: str, items: Items = "nodes") -> Any:
     known = {found.name: found for found, _ in _table(items)}
     if name in known:
         return known[name]
+    elsewhere = [_WHAT[other] for other in _TABLES if name in list_methods(other)]
+    if elsewhere:
+        raise ValueError(
+            f"{name!r} condenses {' and '.join(elsewhere)}, not {_WHAT[items]}; methods for these: "
+            f"{', '.join(known)}"
+        )
     raise ValueError(f"unknown method {name!r}; {meant(name, known)}known: {', '.join(known)}")
 
 
@@ -230,4 +236,9 @@ _TABLES: Mapping[Items, tuple[tuple[Any, str], ...]] = {
     "nodes": _METHODS,
     "graphs": _SET_METHODS,
     "images": _IMAGE_METHODS,
+}
+_WHAT: Mapping[Items, str] = {
+    "nodes": "nodes of a graph",
+    "graphs": "sets of graphs",
+    "images": "images",
 }

@@ -173,18 +173,24 @@ def _pairs_back(
     slope = scale * s1
     a = gain * scale * last
     delta = torch.addcmul(masked, product, slope, value=-part, out=product)
-    rest = torch.addcmul(s0, mean, slope, value=-1)
-    weights = (second * a).T
-    if learns:
-        d_second = (hidden.T @ delta.sub_(rest, alpha=part)).mul_(a)
-        below = torch.mm(delta, weights, out=out)
-    else:
-        below = torch.addmm(rest @ weights, delta, weights, beta=-part, out=out)
-    below = _where_positive(below, hidden, into=below).view(n, n, -1)
-    both = torch.stack([below.sum(1), below.sum(0)], 1)
+    delta.sub_(torch.addcmul(s0, mean, slope, value=-1), alpha=part)
+    below = torch.mm(delta, (second * a).T, out=out)
+    _where_positive(below, hidden, into=below)
+    pieces = _pieces(n, below)
+    columns = below.view(pieces, -1, n, below.shape[1]).sum(1).sum(0)
+    both = torch.stack([below.view(n, n, -1).sum(1), columns], 1)
     if not learns:
         return both, ()
+    cut = pieces, -1, below.shape[1]
+    d_second = torch.bmm(hidden.view(cut).mT, delta.view(cut)).sum(0).mul_(a)
     return both, (d_second, last * s1, last * s0, d_last, grad.sum()[None])
+
+
+def _pieces(n: int, like: Tensor) -> int:
+    """In how many pieces sums over ``n`` blocks of rows are taken: as many as there are threads
+    where that divides them, so that a thread reads the rows that it wrote."""
+    threads = torch.get_num_threads() if like.is_cpu else 1
+    return max(pieces for pieces in range(1, threads + 1) if n % pieces == 0)
 
 
 def _where_positive(values: Tensor, of: Tensor, into: Tensor) -> Tensor:

@@ -5,7 +5,7 @@
 Every number is the dataset's metric on test graphs in percent, mean ± std over splits (5 for sets
 that bring none) x condensation seeds x evaluation seeds, protocol ``pool-200``. Settings are one
 set of defaults for all datasets; a model keeps its best check on validation graphs; test graphs
-are only reported.
+are only reported. A run that is cut short is continued by the same command.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ import statistics
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from pieces import Pieces
 
 import gcond
 from gcond.datasets import as_set_task
@@ -68,24 +70,38 @@ def method_of(row: str) -> Any:
     return gcond.get_method(row, "graphs")
 
 
-def measure(row: str, per_class: int, judges: list[Judge], seeds: int) -> dict[str, Any]:
+def measure(
+    row: str, per_class: int, judges: list[Judge], seeds: int, pieces: Pieces
+) -> dict[str, Any]:
     """Condenses and judges with every split and seed."""
-    test, validation, seconds = [], [], []
-    fixed = row in ("herding", "k-center")
-    for judge in judges:
-        counts = min(judge.task.train_counts)
-        if row in ("random", "herding", "k-center", "centroid") and per_class > counts:
+    found = []
+    selected = row in ("random", "herding", "k-center", "centroid")
+    for number, judge in enumerate(judges):
+        if selected and per_class > min(judge.task.train_counts):
             return {"test": []}
-        for seed in range(1 if fixed else seeds):
-            began = time.perf_counter()
-            small = gcond.condense(
-                judge.task, per_class=per_class, method=method_of(row), seed=seed, progress=False
-            )
-            seconds.append(time.perf_counter() - began)
-            found = judge.row(row, small)
-            test += found.accuracies
-            validation += found.validation
-    return {"test": test, "validation": validation, "seconds": seconds}
+        for seed in range(1 if row in ("herding", "k-center") else seeds):
+            name = f"{row}, {per_class} per class, split {number}, seed {seed}"
+            found.append(pieces.of(name, partial(condensed, row, per_class, judge, seed)))
+    return joined(found)
+
+
+def condensed(row: str, per_class: int, judge: Judge, seed: int) -> dict[str, Any]:
+    began = time.perf_counter()
+    small = gcond.condense(
+        judge.task, per_class=per_class, method=method_of(row), seed=seed, progress=False
+    )
+    seconds = time.perf_counter() - began
+    found = judge.row(row, small)
+    return {"test": found.accuracies, "validation": found.validation, "seconds": [seconds]}
+
+
+def whole(judge: Judge) -> dict[str, Any]:
+    found = judge.whole()
+    return {"test": found.accuracies, "validation": found.validation, "seconds": [found.seconds]}
+
+
+def joined(found: list[dict[str, Any]]) -> dict[str, Any]:
+    return {key: [v for each in found for v in each[key]] for key in found[0]}
 
 
 def line(row: str, per_class: int, found: dict[str, Any], name: str) -> str:
@@ -140,6 +156,8 @@ def main() -> None:
         "machine": platform.processor() or platform.machine(),
     }
 
+    pieces = Pieces(options.json, about)
+
     def write() -> None:
         """What is known so far: a run that is cut short keeps its rows."""
         if options.json:
@@ -154,20 +172,21 @@ def main() -> None:
         )
         print("|---|---|--:|--:|---|", flush=True)
         for row in rows:
-            found = measure(row, per_class, judges, options.condensation_seeds)
+            found = measure(row, per_class, judges, options.condensation_seeds, pieces)
             results.append({"row": row, "per_class": per_class, **found})
             print(line(row, per_class, found, name), flush=True)
             write()
     if "whole" in options.rows:
-        whole = [judge.whole() for judge in judges]
-        found = {
-            "test": [v for r in whole for v in r.accuracies],
-            "validation": [v for r in whole for v in r.validation],
-            "seconds": [r.seconds for r in whole],
-        }
+        found = joined(
+            [
+                pieces.of(f"whole, split {number}", partial(whole, judge))
+                for number, judge in enumerate(judges)
+            ]
+        )
         results.append({"row": "whole", **found})
         print("\n" + line("whole", 0, found, name), flush=True)
         write()
+    pieces.end()
 
 
 if __name__ == "__main__":

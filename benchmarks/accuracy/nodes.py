@@ -3,7 +3,8 @@
     python benchmarks/accuracy/nodes.py --datasets cora citeseer --json nodes.json
 
 Every number is test accuracy in percent, mean ± std over condensation seeds x evaluation seeds.
-Settings and checkpoints are chosen on validation nodes; test nodes are only reported.
+Settings and checkpoints are chosen on validation nodes; test nodes are only reported. A run that
+is cut short is continued by the same command.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import statistics
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from pieces import Pieces
 
 import gcond
 from gcond.datasets import as_task
@@ -95,28 +98,29 @@ def opened(name: str, root: Path | None) -> NodeTask:
 
 
 def measure(
-    task: NodeTask, num_nodes: int, method: Any, options: argparse.Namespace
+    task: NodeTask, num_nodes: int, method: Any, seed: int, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Condenses and judges with every seed. The task is opened once: what a teacher has learned
-    for one size serves the others, and ``seconds`` has it in the first only."""
-    test, validation, seconds, steps, edges, sizes = [], [], [], [], [], []
-    for seed in range(options.condensation_seeds):
-        small = gcond.condense(task, num_nodes=num_nodes, method=method, seed=seed, progress=False)
-        found = gcond.evaluate(small, task, seeds=options.evaluation_seeds, baselines=())
-        test += found.rows[0].accuracies
-        validation += found.rows[0].validation
-        seconds.append(small.seconds)
-        steps.append(small.history.selected_step)
-        edges.append(int((small.edge_weight > 0.01).sum()))
-        sizes.append(small.nbytes)
+    """Condenses with one seed and judges with every one. The task is opened once: what a teacher
+    has learned for one size serves the others, and ``seconds`` has it in the first only."""
+    small = gcond.condense(task, num_nodes=num_nodes, method=method, seed=seed, progress=False)
+    found = gcond.evaluate(small, task, seeds=options.evaluation_seeds, baselines=()).rows[0]
     return {
         "labels": small.label_source,
-        "test": test,
-        "validation": validation,
-        "seconds": seconds,
-        "selected_steps": steps,
-        "edges_above_0.01": edges,
-        "bytes": sizes,
+        "test": found.accuracies,
+        "validation": found.validation,
+        "seconds": [small.seconds],
+        "selected_steps": [small.history.selected_step],
+        "edges_above_0.01": [int((small.edge_weight > 0.01).sum())],
+        "bytes": [small.nbytes],
+    }
+
+
+def joined(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Measurements of all seeds as one row."""
+    lists = [key for key in found[0] if key != "labels"]
+    return {
+        "labels": found[0]["labels"],
+        **{key: [v for each in found for v in each[key]] for key in lists},
     }
 
 
@@ -156,6 +160,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = contestants()
     began, results = time.time(), []
+    pieces = Pieces(options.json, about(options))
     for name in options.datasets:
         task = opened(name, options.root)
         for num_nodes in _sizes(name, options.sizes):
@@ -167,7 +172,15 @@ def main() -> None:
             print("| method | test % | validation % | selected step | edges > 0.01 | seconds |")
             print("|---|---|--:|---|---|--:|", flush=True)
             for row in (row for row in options.rows if row != "whole"):
-                found = measure(task, num_nodes, rows[row], options)
+                found = joined(
+                    [
+                        pieces.of(
+                            f"{name}, {num_nodes} nodes, {row}, seed {seed}",
+                            partial(measure, task, num_nodes, rows[row], seed, options),
+                        )
+                        for seed in range(options.condensation_seeds)
+                    ]
+                )
                 results.append({"dataset": name, "nodes": num_nodes, "row": row, **found})
                 print(line(row, found), flush=True)
                 save(results, began, options)
@@ -175,11 +188,13 @@ def main() -> None:
                 f"| gcond as published | {PUBLISHED.get((name, num_nodes), ('–', ''))[0]} | | | | |"
             )
         if "whole" in options.rows:
-            results.append({"dataset": name, "row": "whole", **whole(task, options)})
+            found = pieces.of(f"{name}, whole", partial(whole, task, options))
+            results.append({"dataset": name, "row": "whole", **found})
             accuracies = results[-1]["test"]
             mean, std = statistics.fmean(accuracies), statistics.pstdev(accuracies)
             print(f"| whole graph | {mean:.1f} ± {std:.1f} | | | | |", flush=True)
             save(results, began, options)
+    pieces.end()
 
 
 def _size(given: str) -> str:
@@ -197,11 +212,9 @@ def _sizes(name: str, asked: list[str]) -> list[int]:
     return [size for each in asked for size in named.get(each) or [int(each)]]
 
 
-def save(results: list[dict[str, Any]], began: float, options: argparse.Namespace) -> None:
-    """Writes what is known so far, so that a run that is stopped is not lost."""
-    if not options.json:
-        return
-    about = {
+def about(options: argparse.Namespace) -> dict[str, Any]:
+    """What a run is."""
+    return {
         "protocol": "gcn-600",
         "gcond": version("gcond"),
         "torch": torch.__version__,
@@ -209,9 +222,15 @@ def save(results: list[dict[str, Any]], began: float, options: argparse.Namespac
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "condensation_seeds": options.condensation_seeds,
         "evaluation_seeds": options.evaluation_seeds,
-        "seconds": round(time.time() - began),
     }
-    options.json.write_text(json.dumps({"about": about, "rows": results}, indent=1) + "\n")
+
+
+def save(results: list[dict[str, Any]], began: float, options: argparse.Namespace) -> None:
+    """Writes what is known so far, so that a run that is stopped is not lost."""
+    if not options.json:
+        return
+    seen = {**about(options), "seconds": round(time.time() - began)}
+    options.json.write_text(json.dumps({"about": seen, "rows": results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+"""What a long run has measured so far, so that one that is cut short goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+class Pieces:
+    """Measurements by name, in ``NAME.pieces.json`` beside the JSON of a run until it has ended.
+
+    Args:
+        result: The JSON that the run will write; without one nothing is kept.
+        about: What the run is: pieces of another one are not taken.
+    """
+
+    def __init__(self, result: Path | None, about: dict[str, Any]) -> None:
+        self.path = result and result.with_suffix(".pieces.json")
+        self.about = about
+        self.known: dict[str, Any] = {}
+        if self.path and self.path.exists():
+            found = json.loads(self.path.read_text())
+            if found["about"] != about:
+                raise SystemExit(f"{self.path} is of another run; delete it or name another --json")
+            self.known = found["pieces"]
+
+    def of(self, name: str, measure: Callable[[], Any]) -> Any:
+        """What is known by this name, measured if nothing is."""
+        if name not in self.known:
+            self.known[name] = measure()
+            if self.path:
+                partial = self.path.with_suffix(".partial")
+                partial.write_text(json.dumps({"about": self.about, "pieces": self.known}))
+                partial.replace(self.path)
+        return self.known[name]
+
+    def end(self) -> None:
+        """The result has it all."""
+        if self.path:
+            self.path.unlink(missing_ok=True)

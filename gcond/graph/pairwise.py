@@ -187,8 +187,8 @@ def _pairs_back(
 
 
 def _pieces(n: int, like: Tensor) -> int:
-    """In how many pieces sums over ``n`` blocks of rows are taken: as many as there are threads
-    where that divides them, so that a thread reads the rows that it wrote."""
+    """In how many equal pieces sums over ``n`` blocks of rows are taken: as many as there are
+    threads where that can be, so that a thread reads the rows that it wrote."""
     threads = torch.get_num_threads() if like.is_cpu else 1
     return max(pieces for pieces in range(1, threads + 1) if n % pieces == 0)
 

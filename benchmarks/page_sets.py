@@ -147,8 +147,8 @@ random and selected graphs on MUTAG. At ten graphs per class of NCI1 and MUTAG t
 looked at kept their start, the best of several selections, as matching lowered its score, and so
 did all runs of `doscond` at fifty of ogbg-molbace and ogbg-molbbbp; at fifty of NCI1 herding is
 level with `doscond`, both over five splits. On DD at one graph per class herding, medoids and
-k-center do better than `doscond`, which is above random; at ten herding is level with it; at fifty,
-in one reading of each, random graphs do best and a form without edges next. On digits-graphs a form
+k-center do better than `doscond`, which is above random; at ten herding is level with it; at fifty
+medoids and herding do best, and the learned rows are one reading each. On digits-graphs a form
 without edges does better, and all are far below the whole set. At ten and fifty graphs per class of
 ogbg-molhiv `doscond` is above selected and random graphs, whose draws differ by six points. One
 random graph per class of ogbg-molbbbp was drawn twenty times: the first three draws alone have a

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pieces import Pieces
+from pieces import Pieces, joined
 
 import gcond
 from gcond.datasets import as_set_task
@@ -98,10 +98,6 @@ def condensed(row: str, per_class: int, judge: Judge, seed: int) -> dict[str, An
 def whole(judge: Judge) -> dict[str, Any]:
     found = judge.whole()
     return {"test": found.accuracies, "validation": found.validation, "seconds": [found.seconds]}
-
-
-def joined(found: list[dict[str, Any]]) -> dict[str, Any]:
-    return {key: [v for each in found for v in each[key]] for key in found[0]}
 
 
 def line(row: str, per_class: int, found: dict[str, Any], name: str) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pieces import Pieces
+from pieces import Pieces, joined
 
 import gcond
 from gcond.datasets import as_task
@@ -112,15 +112,6 @@ def measure(
         "selected_steps": [small.history.selected_step],
         "edges_above_0.01": [int((small.edge_weight > 0.01).sum())],
         "bytes": [small.nbytes],
-    }
-
-
-def joined(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """Measurements of all seeds as one row."""
-    lists = [key for key in found[0] if key != "labels"]
-    return {
-        "labels": found[0]["labels"],
-        **{key: [v for each in found for v in each[key]] for key in lists},
     }
 
 

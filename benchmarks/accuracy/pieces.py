@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gcond.condensed.container import replace_file
+
 
 class Pieces:
     """Measurements by name, in ``NAME.pieces.json`` beside the JSON of a run until it has ended.
@@ -31,12 +33,19 @@ class Pieces:
         if name not in self.known:
             self.known[name] = measure()
             if self.path:
-                partial = self.path.with_suffix(".partial")
-                partial.write_text(json.dumps({"about": self.about, "pieces": self.known}))
-                partial.replace(self.path)
+                text = json.dumps({"about": self.about, "pieces": self.known})
+                replace_file(self.path, text.encode())
         return self.known[name]
 
     def end(self) -> None:
         """The result has it all."""
         if self.path:
             self.path.unlink(missing_ok=True)
+
+
+def joined(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Measurements as one: their lists one after the other, their texts, which are equal, once."""
+    return {
+        key: value if isinstance(value, str) else [v for each in found for v in each[key]]
+        for key, value in found[0].items()
+    }

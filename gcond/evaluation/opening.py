@@ -77,10 +77,7 @@ def _check_kind(condensed: Condensed, kind: Kind, data: Any, what: str) -> None:
     """
     if kind_of(data) is not kind:
         given = repr(data) if isinstance(data, str) else f"the {type(data).__name__} given"
-        raise ValueError(
-            f"this set was condensed from {kind.what} ({condensed.source.name}), and {given} is "
-            f"not one; evaluate it on the {what}, labels and split it came from"
-        )
+        raise _other(f"{kind.what} ({condensed.source.name}), and {given} is not one", what)
 
 
 def _check_same(condensed: Condensed, task: AnyTask, what: str) -> None:
@@ -91,8 +88,15 @@ def _check_same(condensed: Condensed, task: AnyTask, what: str) -> None:
     """
     source = condensed.source
     if task.fingerprint != source.fingerprint:
-        raise ValueError(
-            f"this set was condensed from other data ({source.name}, fingerprint "
-            f"{source.fingerprint[:8]}) than {task.name} ({task.fingerprint[:8]}); evaluate it on "
-            f"the {what}, labels and split it came from"
+        raise _other(
+            f"other data ({source.name}, fingerprint {source.fingerprint[:8]}) than {task.name} "
+            f"({task.fingerprint[:8]})",
+            what,
         )
+
+
+def _other(found: str, what: str) -> ValueError:
+    return ValueError(
+        f"this set was condensed from {found}; evaluate it on the {what}, labels and split it came "
+        "from"
+    )

@@ -1,14 +1,17 @@
 """The same run on another device: nothing mixes, and nothing of the outcome changes.
 
-There is no second device where these tests run; ``pretending`` stands in for one.
+``pretending`` stands in for a second device everywhere; where there is a CUDA device, all of this
+runs on that one too.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 
+import pretending
 import pytest
 import torch
 import torch_geometric.nn
-from pretending import elsewhere
 
 import gcond
 from gcond.datasets import Opening, kind_of
@@ -27,6 +30,37 @@ from gcond.image.validation import ImageValidator
 from gcond.matching import Best, Schedule, Turns, WhileRealImproves
 from gcond.matching.device import device_of, placed
 from gcond.testing import example_graphs
+
+
+@dataclass(frozen=True)
+class Place:
+    """A second device.
+
+    Args:
+        elsewhere: Enters a context in which ``"cuda"`` means this device.
+        type: Its name in torch.
+        points: How far an accuracy may be from the one here, in percent points: kernels that add
+            in another order move scores that lie on an edge, and modules of others draw their
+            dropout where they are.
+    """
+
+    elsewhere: Callable[[], AbstractContextManager[None]]
+    type: str
+    points: float
+
+
+PLACES = {"pretended": Place(pretending.elsewhere, "meta", 0)}
+if torch.cuda.is_available():
+    PLACES["cuda"] = Place(nullcontext, "cuda", 10)
+
+
+@pytest.fixture(params=PLACES)
+def place(request):
+    return PLACES[request.param]
+
+
+def near(rows, place):
+    return [pytest.approx(row.accuracies, abs=place.points) for row in rows]
 
 
 def short(name, **settings):
@@ -62,18 +96,18 @@ def _module(in_channels, out_channels):
         f"{method.name}-{type(method.adjacency).__name__}-{type(method.model).__name__}"
     ),
 )
-def test_a_run_elsewhere_is_the_run_here(example, method):
+def test_a_run_elsewhere_is_the_run_here(example, method, place):
     here = gcond.condense(example, num_nodes=9, method=method)
-    with elsewhere():
+    with place.elsewhere():
         there = gcond.condense(example, num_nodes=9, method=method, device="cuda")
     assert there.x.device.type == "cpu"
     assert torch.allclose(here.x, there.x, rtol=1e-4, atol=1e-6)
     assert torch.allclose(here.edge_weight, there.edge_weight, rtol=1e-4, atol=1e-6)
     assert here.history.losses == pytest.approx(there.history.losses, rel=1e-4)
-    assert here.history.scores == there.history.scores
+    assert here.history.scores == pytest.approx(there.history.scores, abs=place.points)
 
 
-def test_a_run_that_was_interrupted_there_goes_on_here(example, tmp_path):
+def test_a_run_that_was_interrupted_there_goes_on_here(example, tmp_path, place):
     class InterruptedRunError(Exception):
         pass
 
@@ -83,7 +117,7 @@ def test_a_run_that_was_interrupted_there_goes_on_here(example, tmp_path):
 
     path, method = tmp_path / "run.safetensors", short("gcond", schedule=Schedule(4, 2, 1))
     whole = gcond.condense(example, num_nodes=9, method=method)
-    with elsewhere(), pytest.raises(InterruptedRunError):
+    with place.elsewhere(), pytest.raises(InterruptedRunError):
         gcond.condense(
             example, num_nodes=9, method=method, device="cuda", checkpoint=path, observers=[stop]
         )
@@ -92,33 +126,33 @@ def test_a_run_that_was_interrupted_there_goes_on_here(example, tmp_path):
 
 
 @pytest.mark.parametrize("model", ["GCN", "SGC", "GAT", "ChebNet", "GraphSAGE"])
-def test_models_are_judged_elsewhere_as_here(example, model):
+def test_models_are_judged_elsewhere_as_here(example, model, place):
     small = gcond.condense(example, num_nodes=9, method="random")
     protocol = get_protocol("gcn-600")
     protocol = replace(protocol, training=replace(protocol.training, epochs=4, validate_every=2))
     asked = {"model": model, "protocol": protocol, "seeds": 1, "baselines": ("whole",)}
     here = gcond.evaluate(small, example, **asked)
-    with elsewhere():
+    with place.elsewhere():
         there = gcond.evaluate(small, example, **asked, device="cuda")
         module = gcond.fit(small, model, example, protocol=protocol, device="cuda")
-    assert [row.accuracies for row in here.rows] == [row.accuracies for row in there.rows]
-    assert {p.device.type for p in module.parameters()} == {"meta"}
+    assert [row.accuracies for row in there.rows] == near(here.rows, place)
+    assert {p.device.type for p in module.parameters()} == {place.type}
 
 
-def test_sets_of_graphs_are_condensed_and_judged_elsewhere(tmp_path):
+def test_sets_of_graphs_are_condensed_and_judged_elsewhere(place):
     graphs = example_graphs(60)
     method = replace(gcond.get_method("doscond", "graphs"), schedule=Schedule(2), selection=Best(1))
     protocol = replace(POOL_200, training=replace(POOL_200.training, epochs=2, checks=1))
     here = gcond.condense(graphs, per_class=1, method=method)
     wanted = gcond.evaluate(here, graphs, protocol=protocol, seeds=1, baselines=("whole",))
-    with elsewhere():
+    with place.elsewhere():
         there = gcond.condense(graphs, per_class=1, method=method, device="cuda")
         found = gcond.evaluate(
             here, graphs, protocol=protocol, seeds=1, baselines=("whole",), device="cuda"
         )
         gcond.fit(here, dataset=graphs, protocol=protocol, device="cuda")
     assert torch.allclose(here.x.float(), there.x.float(), rtol=1e-4, atol=1e-6)
-    assert [r.accuracies for r in wanted.rows] == [r.accuracies for r in found.rows]
+    assert [row.accuracies for row in found.rows] == near(wanted.rows, place)
 
 
 def test_a_task_that_is_there_stays_the_same_with_all_it_knows(task):
@@ -128,9 +162,9 @@ def test_a_task_that_is_there_stays_the_same_with_all_it_knows(task):
     assert placed(moved, torch.device("cpu")).fingerprint == task.fingerprint
 
 
-def test_the_stand_in_refuses_what_cuda_refuses():
-    with elsewhere():
-        there = torch.ones(3, device="meta")
+def test_the_stand_in_refuses_what_cuda_refuses(place):
+    with place.elsewhere():
+        there = torch.ones(3, device=place.type)
         with pytest.raises(RuntimeError, match="same device"):
             there + torch.ones(3)
         with pytest.raises(TypeError, match="numpy"):
@@ -171,7 +205,7 @@ def test_the_process_takes_the_device_of_its_number(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["dsa", "dm", "dcc", "multi-level", "dd"])
-def test_images_are_condensed_elsewhere_as_here(name):
+def test_images_are_condensed_elsewhere_as_here(name, place):
     method = gcond.get_method(name, "images")
     walks = method.schedule.inner_steps > 0
     method = replace(
@@ -184,7 +218,7 @@ def test_images_are_condensed_elsewhere_as_here(name):
         validator=ImageValidator(ImageTraining(epochs=2, drop_after=1), models=1),
     )
     here = gcond.condense("digits-images", per_class=1, method=method)
-    with elsewhere():
+    with place.elsewhere():
         there = gcond.condense("digits-images", per_class=1, method=method, device="cuda")
     assert there.x.device.type == there.y.device.type == "cpu"
     assert torch.allclose(here.x, there.x, rtol=1e-3, atol=1e-4)
@@ -193,13 +227,13 @@ def test_images_are_condensed_elsewhere_as_here(name):
 
 
 @pytest.mark.parametrize("model", ["ConvNet", "ConvNetBN"])
-def test_images_are_judged_elsewhere_as_here(model):
+def test_images_are_judged_elsewhere_as_here(model, place):
     small = gcond.condense("digits-images", per_class=1, method="random")
     protocol = ImageProtocol("short", ImageTraining(epochs=2, drop_after=1, augmentation=EACH))
     asked = {"model": model, "protocol": protocol, "seeds": 1, "baselines": ()}
     here = gcond.evaluate(small, **asked)
-    with elsewhere():
+    with place.elsewhere():
         there = gcond.evaluate(small, **asked, device="cuda")
         module = gcond.fit(small, model, protocol=protocol, device="cuda")
     assert here.rows[0].accuracies == pytest.approx(there.rows[0].accuracies, abs=1)
-    assert {p.device.type for p in module.parameters()} == {"meta"}
+    assert {p.device.type for p in module.parameters()} == {place.type}

@@ -56,7 +56,8 @@ class Problem:
         m, task = self.method, self.task
         validation = Validation(task, m.validator, SEED)
         source, y = m.model.source(task), task.labels("train")
-        return RealNodes(source, y, self.counts, m.grouping, m.batch_size, validation)
+        sizes = self.counts, m.grouping, m.batch_size
+        return RealNodes(source, y, *sizes, validation, device=task.device)
 
 
 @dataclass
@@ -119,8 +120,9 @@ class Reference:
 def sampler_of(problem: Problem, fanouts: tuple[int, ...], batch_size: int) -> Sampler:
     a_hat, _, rows = problem.task.graph("train")
     y, nodes = problem.task.labels("train"), torch.as_tensor(rows)
-    classes = [nodes[y == c] for c in range(problem.task.num_classes)]
-    return Sampler(a_hat, classes, fanouts, batch_size, SEED)
+    where = problem.task.device
+    classes = [nodes[y == c].to(where) for c in range(problem.task.num_classes)]
+    return Sampler(a_hat, classes, fanouts, batch_size, SEED, where)
 
 
 def loop_of(problem: Problem, synthetic: SyntheticGraph, sampler: Sampler | Frozen) -> Loop:
@@ -129,12 +131,12 @@ def loop_of(problem: Problem, synthetic: SyntheticGraph, sampler: Sampler | Froz
     n, d = synthetic.x.shape
     scale = synthetic.scales["features"] if method.features.relative else 1.0
     loop = Loop(
-        to_tensor(task.x, torch.float32),
-        torch.as_tensor(task.y),
+        to_tensor(task.x, torch.float32).to(task.device),
+        torch.as_tensor(task.y).to(task.device),
         sampler,
         synthetic.x,
         problem.counts,
-        ConcatenatedPairs(n, d, len(parameters[-2])).load(parameters),
+        ConcatenatedPairs(n, d, len(parameters[-2])).to(task.device).load(parameters),
         (method.features.lr * scale, method.structure.lr, method.advance.lr),
     )
     plan = method.plan(d, task.num_classes, synthetic.x)
@@ -176,8 +178,10 @@ class Pairs:
         self.times, self.clock = times, problem.clock
         parameters = self.structure.parameters
         n, d = self.x.shape
-        self.module = ConcatenatedPairs(n, d, len(parameters[-2])).load(parameters)
-        self.cotangent = torch.randn(n, n, generator=torch.Generator().manual_seed(SEED))
+        module = ConcatenatedPairs(n, d, len(parameters[-2])).to(self.x.device)
+        self.module = module.load(parameters)
+        cotangent = torch.randn(n, n, generator=torch.Generator().manual_seed(SEED))
+        self.cotangent = cotangent.to(self.x.device)
 
     def factored(self) -> list[float]:
         leaves = [self.x, *self.structure.parameters]
@@ -212,9 +216,8 @@ class Judges:
     def ours(self) -> list[float]:
         protocol = Protocol("speed", Training(epochs=self.epochs))
         began = self.clock()
-        found = gcond.evaluate(
-            self.condensed, self.task, protocol=protocol, seeds=self.seeds, baselines=()
-        )
+        options = {"protocol": protocol, "seeds": self.seeds, "device": self.task.device}
+        found = gcond.evaluate(self.condensed, self.task, baselines=(), **options)
         seconds = self.clock() - began
         self.accuracy["gcond"] = list(found.rows[0].accuracies)
         return [seconds]
@@ -223,12 +226,14 @@ class Judges:
         """One seed, scaled to all; the next call takes the next seed."""
         done = self.accuracy.setdefault(f"reference, validating each {validate_every}", [])
         task, small = self.task, self.condensed
-        val, test = (torch.as_tensor(task.index[split]) for split in ("val", "test"))
+        where = task.device
+        val, test = (torch.as_tensor(task.index[split]).to(where) for split in ("val", "test"))
         began = self.clock()
         a_hat = to_sparse_tensor(normalise(task.adj), torch.float32)
         real = to_tensor(task.x, torch.float32), a_hat, torch.as_tensor(task.y)
         view = of_graph(small.x, small.adjacency, small.y)
         condensed = small.x, view.outer.to_sparse_csr(), small.y
+        condensed, real = ([t.to(where) for t in graph] for graph in (condensed, real))
         accuracy = judge(condensed, real, val, test, len(done), self.epochs, validate_every)
         seconds = self.clock() - began
         done.append(100 * accuracy)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from contestants import Judges, Ours, Pairs, Problem, Reference, agreement
-from timing import CLOCKS, Row, alternate, head, machine
+from timing import CLOCKS, Row, alternate, clock_of, head, machine
 
 import gcond
 from gcond.budget import allocate
@@ -23,6 +23,7 @@ from gcond.datasets import as_task
 from gcond.graph.adjacency import Identity
 from gcond.graph.method import GraphMethod
 from gcond.matching import Gradients, Turns
+from gcond.matching.device import device_of, placed
 
 SEEDS = 10
 TURNS = ("structure", "features")
@@ -33,9 +34,10 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     problem = _problem(options)
+    about = machine(problem.task.device)
     print(f"{options.dataset}, {options.num_nodes} nodes")
     print(f"{options.clock} time per piece of work: median of turns (least to largest)")
-    print(", ".join(f"{name} {value}" for name, value in machine().items()))
+    print(", ".join(f"{name} {value}" for name, value in about.items()))
     same = agreement(problem)
     print("\nOne matching step on exact neighbourhoods, relative differences of the two sides:")
     print(", ".join(f"{name} {value:.7g}" for name, value in same.items()))
@@ -54,7 +56,7 @@ def main() -> None:
     print(_FAIRNESS, end="")
     if options.json:
         plain = {k: v for k, v in vars(options).items() if k not in ("root", "json")}
-        facts = {"machine": machine(), "options": plain, "agreement": same}
+        facts = {"machine": about, "options": plain, "agreement": same}
         facts |= {"pairs_difference": pairs.difference(), "accuracies": accuracies}
         facts["rows"] = [row.plain() for row in rows]
         options.json.write_text(json.dumps(facts, indent=2))
@@ -70,12 +72,13 @@ def _shown(rows: Iterable[Row], heading: str) -> list[Row]:
 
 
 def _problem(options: argparse.Namespace) -> Problem:
-    task = as_task(options.dataset, root=options.root)
+    device = device_of(options.device)
+    task = placed(as_task(options.dataset, root=options.root), device)
     counts = torch.tensor(allocate(options.num_nodes, task.train_counts))
     method = gcond.get_method("gcond")
     assert isinstance(method, GraphMethod)
     # The step of the paper, whose adjacency follows the features in every turn.
-    return Problem(task, replace(method, hold=False), counts, CLOCKS[options.clock])
+    return Problem(task, replace(method, hold=False), counts, clock_of(options.clock, device))
 
 
 def _steps(problem: Problem, options: argparse.Namespace) -> Iterator[Row]:
@@ -192,6 +195,7 @@ def _options() -> argparse.Namespace:
     )
     add("--reference-seeds", type=int, default=2, help="seeds that the reference judges")
     add("--threads", type=int, help="threads of torch; its own choice by default")
+    add("--device", default="cpu", help="cpu, cuda, or cuda:1")
     add("--clock", choices=CLOCKS, default="wall", help="cpu with one thread, if others are busy")
     add("--json", type=Path, help="file for all figures")
     return parser.parse_args()

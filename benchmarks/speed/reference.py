@@ -37,7 +37,8 @@ class ConcatenatedPairs(nn.Module):
     def __init__(self, num_nodes: int, in_channels: int, hidden_channels: int) -> None:
         super().__init__()
         # Made once: the published code uploads this index at each call.
-        self.pairs = torch.cartesian_prod(torch.arange(num_nodes), torch.arange(num_nodes)).T
+        each = torch.arange(num_nodes)
+        self.register_buffer("pairs", torch.cartesian_prod(each, each).T.contiguous())
         widths = 2 * in_channels, hidden_channels
         self.layers = nn.ModuleList(nn.Linear(width, hidden_channels) for width in widths)
         self.norms = nn.ModuleList(nn.BatchNorm1d(hidden_channels) for _ in range(2))
@@ -75,14 +76,14 @@ class ConcatenatedPairs(nn.Module):
 
 
 def normalise(adj: Tensor) -> Tensor:
-    looped = adj + torch.eye(len(adj))
+    looped = adj + torch.eye(len(adj), device=adj.device)
     scale = looped.sum(1).pow(-0.5)
     return scale[:, None] * looped * scale
 
 
 def distance(synthetic: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
     """One minus the cosine of each output column, over matrices only."""
-    total = torch.zeros(())
+    total = torch.zeros((), device=synthetic[0].device)
     for g, h in zip(synthetic, real, strict=True):
         if g.dim() == 2:
             cosine = (g * h).sum(0) / (g.norm(dim=0) * h.norm(dim=0) + 1e-6)
@@ -115,7 +116,7 @@ class Loop:
     ) -> None:
         self.features, self.labels, self.sampler, self.lr = features, labels, sampler, lr
         self.x = nn.Parameter(x.detach().clone())
-        self.y = torch.repeat_interleave(torch.arange(len(counts)), counts)
+        self.y = torch.repeat_interleave(torch.arange(len(counts)), counts).to(x.device)
         ends = counts.cumsum(0).tolist()
         self.rows = [slice(end - n, end) for end, n in zip(ends, counts.tolist(), strict=True)]
         self.importance = (counts / counts.max()).tolist()
@@ -142,7 +143,7 @@ class Loop:
     def objective(self) -> Tensor:
         a_hat = normalise(self.pairwise(self.x))
         parameters = list(self.model.parameters())
-        loss = torch.zeros(())
+        loss = torch.zeros((), device=a_hat.device)
         for c, rows in enumerate(self.rows):
             targets, nodes, operators = self.sampler(c)
             out = self.model(self.features[nodes], operators)
@@ -164,8 +165,8 @@ class Loop:
 
 
 def judge(
-    condensed: tuple[Tensor, Tensor, Tensor],
-    real: tuple[Tensor, Tensor, Tensor],
+    condensed: Sequence[Tensor],
+    real: Sequence[Tensor],
     val: Tensor,
     test: Tensor,
     seed: int,
@@ -179,7 +180,7 @@ def judge(
     torch.manual_seed(seed)
     # Both graphs come normalised and are propagated by a sparse product: PyG's default, which
     # normalises edges anew at each call, takes longer.
-    model = GCN(x.shape[1], 256, 2, int(y.max()) + 1, dropout=0.5, normalize=False)
+    model = GCN(x.shape[1], 256, 2, int(y.max()) + 1, dropout=0.5, normalize=False).to(x.device)
     lr, best, kept = 0.01, -1.0, None
     optimizer = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=5e-4)
     for epoch in range(epochs):
@@ -198,7 +199,7 @@ def judge(
 
 
 @torch.no_grad()
-def _accuracy(model: nn.Module, graph: tuple[Tensor, Tensor, Tensor], rows: Tensor) -> float:
+def _accuracy(model: nn.Module, graph: Sequence[Tensor], rows: Tensor) -> float:
     model.eval()
     x, a_hat, y = graph
     return float((model(x, a_hat)[rows].argmax(1) == y[rows]).float().mean())

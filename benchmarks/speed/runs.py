@@ -20,19 +20,27 @@ from typing import Any
 
 import torch
 from contestants import SEED, Ours, Problem, Reference
-from timing import CLOCKS, machine
+from timing import CLOCKS, clock_of, machine
 
 import gcond
 from gcond import recipes
 from gcond.budget import allocate
 from gcond.datasets import as_task
 from gcond.graph.method import GraphMethod
+from gcond.graph.task import NodeTask
 from gcond.matching import Best, Moment
+from gcond.matching.device import device_of, placed
 
 
-def default_run(name: str, num_nodes: int, clock: Any, root: Path | None) -> dict[str, float]:
+def opened(name: str, options: argparse.Namespace, **preparation: Any) -> NodeTask:
+    """A dataset on the device, with nothing found out about it yet."""
+    return placed(as_task(name, root=options.root, **preparation), device_of(options.device))
+
+
+def default_run(name: str, num_nodes: int, options: argparse.Namespace) -> dict[str, float]:
     """Seconds of a default run and of its parts."""
-    task = as_task(name, root=root)
+    task = opened(name, options)
+    clock = clock_of(options.clock, task.device)
     counts = torch.tensor(allocate(num_nodes, task.train_counts))
     method = gcond.get_method("gcond")
     assert isinstance(method, GraphMethod)
@@ -48,7 +56,7 @@ def default_run(name: str, num_nodes: int, clock: Any, root: Path | None) -> dic
     # The same run with one check less often; the difference tells what a check costs.
     checks = method.selection.checks
     rare = replace(method, selection=replace(method.selection, checks=1))
-    task = as_task(name, root=root)
+    task = opened(name, options)
     again = clock()
     rare.run(task, counts, seed=SEED)
     each = max(total - (clock() - again), 0.0) / max(checks - 1, 1)
@@ -65,9 +73,9 @@ def full_schedule(name: str, num_nodes: int, options: argparse.Namespace) -> dic
     recipe = recipes.find("gcond", name, num_nodes)
     method = recipe.method
     assert isinstance(method, GraphMethod)
-    task = as_task(name, root=options.root, normalize=recipe.normalize)
+    task = opened(name, options, normalize=recipe.normalize)
     counts = torch.tensor(allocate(num_nodes, task.train_counts))
-    problem = Problem(task, method, counts, CLOCKS[options.clock])
+    problem = Problem(task, method, counts, clock_of(options.clock, task.device))
     inner, schedule = method.schedule.inner_steps, method.schedule
     seconds = {"gcond": 0.0, "reference": 0.0}
     for turn, share in (("structure", 0.2), ("features", 0.8)):
@@ -95,15 +103,16 @@ def main() -> None:
     add("--steps", type=int, default=20)
     add("--default-only", action="store_true", help="for graphs that no recipe is for")
     add("--root", type=Path)
+    add("--device", default="cpu", help="cpu, cuda, or cuda:1")
     add("--clock", choices=CLOCKS, default="wall")
     add("--json", type=Path)
     options = parser.parse_args()
-    found: dict[str, Any] = {"machine": machine(), "clock": options.clock, "cases": {}}
-    print(", ".join(f"{name} {value}" for name, value in machine().items()))
+    about = machine(device_of(options.device))
+    found: dict[str, Any] = {"machine": about, "clock": options.clock, "cases": {}}
+    print(", ".join(f"{name} {value}" for name, value in about.items()))
     for case in options.cases:
         name, nodes = case.split(":")
-        clock = CLOCKS[options.clock]
-        runs = [default_run(name, int(nodes), clock, options.root) for _ in range(options.repeats)]
+        runs = [default_run(name, int(nodes), options) for _ in range(options.repeats)]
         parts = {part: median(run[part] for run in runs) for part in runs[0]}
         found["cases"][case] = {"default": parts}
         print(

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gcond.matching.device import CPU
+
 ALL = -1
 """A fan-out without a limit: the exact neighbourhood."""
 
@@ -29,6 +31,7 @@ class Sampler:
         fanouts: Neighbours drawn per node, outermost layer first.
         batch_size: Most targets of a class.
         seed: Of the draws.
+        device: Where they are made, and what they are made from is kept.
     """
 
     a_hat: Any
@@ -36,18 +39,20 @@ class Sampler:
     fanouts: tuple[int, ...] = (10, 5)
     batch_size: int = 256
     seed: int = 0
+    device: torch.device = CPU
     generator: torch.Generator = field(init=False)
 
     def __post_init__(self) -> None:
-        self.generator = torch.Generator().manual_seed(self.seed)
-        self.start = torch.as_tensor(self.a_hat.indptr).long()
-        self.column = torch.as_tensor(self.a_hat.indices).long()
-        self.weight = torch.as_tensor(self.a_hat.data).float()
-        self.local = torch.full((self.a_hat.shape[0],), -1)
+        self.generator = torch.Generator(self.device).manual_seed(self.seed)
+        where = self.device
+        self.start = torch.as_tensor(self.a_hat.indptr).long().to(where)
+        self.column = torch.as_tensor(self.a_hat.indices).long().to(where)
+        self.weight = torch.as_tensor(self.a_hat.data).float().to(where)
+        self.local = torch.full((self.a_hat.shape[0],), -1, device=where)
 
     def __call__(self, c: int) -> Sample:
         members = self.classes[c]
-        order = torch.randperm(len(members), generator=self.generator)
+        order = torch.randperm(len(members), generator=self.generator, device=self.device)
         targets = nodes = members[order[: self.batch_size]]
         operators = []
         for fanout in self.fanouts:
@@ -59,9 +64,9 @@ class Sampler:
         """Nodes in reach, the given ones first, and the operator from them to the given ones."""
         row, edge = self._edges(nodes, fanout)
         column = self.column[edge]
-        self.local[nodes] = torch.arange(len(nodes))
+        self.local[nodes] = self._count(nodes)
         reach = torch.cat([nodes, column[self.local[column] < 0].unique()])
-        self.local[reach] = torch.arange(len(reach))
+        self.local[reach] = self._count(reach)
         index = torch.stack([row, self.local[column]])
         self.local[reach] = -1
         shape = len(nodes), len(reach)
@@ -74,15 +79,19 @@ class Sampler:
         """Local rows and edge numbers of at most ``fanout`` edges of each node."""
         first = self.start[nodes]
         degree = self.start[nodes + 1] - first
-        row = torch.repeat_interleave(torch.arange(len(nodes)), degree)
-        rank = torch.arange(len(row)) - (degree.cumsum(0) - degree)[row]
+        row = torch.repeat_interleave(self._count(nodes), degree)
+        rank = self._count(row) - (degree.cumsum(0) - degree)[row]
         edge = first[row] + rank
         if fanout == ALL:
             return row, edge
         # Sorting by row plus a random fraction shuffles the edges of each row among themselves.
-        key = row + torch.rand(len(row), generator=self.generator, dtype=torch.float64)
+        options = {"generator": self.generator, "dtype": torch.float64, "device": self.device}
+        key = row + torch.rand(len(row), **options)
         kept = rank < fanout
         return row[kept], edge[key.argsort()][kept]
+
+    def _count(self, items: Tensor) -> Tensor:
+        return torch.arange(len(items), device=self.device)
 
 
 @dataclass

@@ -12,10 +12,26 @@ from typing import Any
 
 import torch
 
+from gcond.matching.device import CPU
+
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
 """The second sums the time that all threads of this process ran; with one thread it leaves out
 what another load on the machine took, which a short piece of work escapes and a long one does not.
 """
+
+
+def clock_of(name: str, device: torch.device) -> Callable[[], float]:
+    """A clock of ``CLOCKS`` that waits for what the device was told to do before it is read."""
+    clock = CLOCKS[name]
+    if device.type == "cpu":
+        return clock
+
+    def read() -> float:
+        torch.cuda.synchronize(device)
+        return clock()
+
+    return read
+
 
 Contestant = Callable[[], list[float]]
 """Does its work and returns seconds, one figure for each time it did it."""
@@ -66,13 +82,16 @@ def alternate(repeats: int, *contestants: Contestant) -> list[list[float]]:
     return found
 
 
-def machine() -> dict[str, Any]:
-    return {
+def machine(device: torch.device = CPU) -> dict[str, Any]:
+    facts = {
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "cpu": _cpu(),
         "python": platform.python_version(),
     }
+    if device.type != "cpu":
+        facts["device"] = torch.cuda.get_device_name(device)
+    return facts
 
 
 def _cpu() -> str:

@@ -55,7 +55,7 @@ class Embeddings:
                 f"{type(model).__name__} shows no embeddings: it needs a method "
                 "embed(theta, *inputs) that returns what enters its classifier"
             )
-        return EmbeddingMeans(model, self.memory.items, is_itemwise(model))
+        return EmbeddingMeans(model, self.memory, is_itemwise(model))
 
     def units(self, model: Model) -> tuple[int | None, ...]:
         return (None,)
@@ -67,12 +67,12 @@ class EmbeddingMeans:
 
     Args:
         model: The model.
-        items: Items of a chunk on the real side.
+        memory: How many items are embedded at once on the real side.
         apart: Whether items do not see each other, so that a chunk may be embedded by itself.
     """
 
     model: Embedding
-    items: int | None
+    memory: Memory
     apart: bool
 
     def measure(self, theta: Theta, batch: Batch) -> Signature:
@@ -86,7 +86,8 @@ class EmbeddingMeans:
         """The means, items of several groups in a chunk."""
         groups = batch.groups
         there = groups.weight > 0
-        places = tuple(part.split(self.items or len(part)) for part in there.nonzero().T)
+        size = self.memory.at_once(there.device)
+        places = tuple(part.split(size or len(part)) for part in there.nonzero().T)
         total: Tensor | None = None
         for k, j in zip(*places, strict=True):
             rows = groups.index[k, j]

@@ -32,7 +32,7 @@ class ItemwiseGradient:
     def measure(self, theta: Theta, batch: Batch) -> Signature:
         leaves = as_leaves(theta)
         total = _zeros(theta, batch)
-        for k, rows, weight in pieces(batch, self.memory.items):
+        for k, rows, weight in pieces(batch, self.memory.at_once(batch.y.device)):
             with torch.enable_grad():
                 loss = self._loss(leaves, _items(batch, rows), batch.y[rows], weight)
             for held, part in zip(total, torch.autograd.grad(loss, leaves), strict=True):
@@ -42,7 +42,7 @@ class ItemwiseGradient:
     def trace(self, theta: Theta, batch: Batch) -> tuple[Signature, Traced]:
         total, leaves = _zeros(theta, batch), as_leaves(theta)
         held: list[Part] = []
-        for piece in pieces(batch, self.memory.items):
+        for piece in pieces(batch, self.memory.at_once(batch.y.device)):
             part = self._part(leaves, batch, piece, keep=not self.memory.again)
             for sum_, gradient in zip(total, part.gradient, strict=True):
                 sum_[piece[0]] += gradient.detach()

@@ -215,7 +215,7 @@ class _ModelLoss:
     ) -> tuple[Tensor, Signature]:
         theta, (*inputs, y) = as_leaves(tuple(t[0] for t in synthetic)), real
         total, cotangent = importance.new_zeros(()), [torch.zeros_like(t) for t in theta]
-        size = self.memory.items or len(y)
+        size = self.memory.at_once(y.device) or len(y)
         for rows in torch.split(torch.arange(len(y), device=y.device), size):
             with torch.enable_grad():
                 logits = self.model(theta, *(t[rows] for t in inputs))

@@ -14,7 +14,8 @@ from gcond.matching.distributed import ALONE, current, join
 from gcond.testing import example_graph
 
 several = pytest.mark.skipif(
-    not dist.is_available() or not hasattr(os, "fork"), reason="needs forks and torch.distributed"
+    not dist.is_available() or not hasattr(os, "fork") or torch.cuda.is_available(),
+    reason="needs torch.distributed, and forks, which torch does not allow beside CUDA",
 )
 
 

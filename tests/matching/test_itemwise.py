@@ -188,6 +188,12 @@ def test_a_model_without_embeddings_is_refused():
         Embeddings().of(Blind())
 
 
+def test_a_gpu_takes_more_items_at_once_than_a_cache_would_hold():
+    cpu, gpu = torch.device("cpu"), torch.device("cuda", 0)
+    assert (Full().at_once(cpu), Full().at_once(gpu)) == (None, None)
+    assert (Chunked(16).at_once(cpu), Chunked(16).at_once(gpu)) == (16, 256)
+
+
 def test_items_of_a_chunk_are_at_least_one():
     with pytest.raises(ValueError, match="items must be at least 1"):
         Chunked(0)

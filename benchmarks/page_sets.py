@@ -148,11 +148,11 @@ looked at kept their start, the best of several selections, as matching lowered 
 did all runs of `doscond` at fifty of ogbg-molbace and ogbg-molbbbp; at fifty of NCI1 herding is
 level with `doscond`, both over five splits. On DD at one graph per class herding, medoids and
 k-center do better than `doscond`, which is above random; at ten herding is level with it; at fifty
-medoids and herding do best, and the learned rows are one reading each. On digits-graphs a form
-without edges does better, and all are far below the whole set. At ten and fifty graphs per class of
-ogbg-molhiv `doscond` is above selected and random graphs, whose draws differ by six points. One
-random graph per class of ogbg-molbbbp was drawn twenty times: the first three draws alone have a
-mean of 58.1. Multi-step matching (`gcond`) takes several times as long as one-step matching and is
-worse: on ogbg-molbace at one graph per class, one condensation of each in one run, 91 s and 65.6 ±
-0.8 beside 21 s and 69.3 ± 0.5.
+medoids, herding and the form without edges do best, and `doscond` is level with random graphs, one
+condensation of each split. On digits-graphs a form without edges does better, and all are far below
+the whole set. At ten and fifty graphs per class of ogbg-molhiv `doscond` is above selected and
+random graphs, whose draws differ by six points. One random graph per class of ogbg-molbbbp was
+drawn twenty times: the first three draws alone have a mean of 58.1. Multi-step matching (`gcond`)
+takes several times as long as one-step matching and is worse: on ogbg-molbace at one graph per
+class, one condensation of each in one run, 91 s and 65.6 ± 0.8 beside 21 s and 69.3 ± 0.5.
 """

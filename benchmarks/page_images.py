@@ -75,7 +75,7 @@ def _architectures(found: dict[str, Any]) -> str:
 def _recipes(runs: list[dict[str, Any]]) -> str:
     lines = [
         "## The papers' own settings\n",
-        "`gcond reproduce NAME --device cuda` on one NVIDIA H200 that several runs shared: the last "
+        "`gcond reproduce NAME --device cuda` on an NVIDIA H200 that several runs shared: the last "
         "step, never the best, with the network of the paper. The judge of `dc/mnist-10` is not "
         "the authors': theirs trains for 1,000 epochs on shifted, scaled and rotated digits, "
         "`dc-300` for 300 on the digits as they are.\n",

@@ -201,11 +201,7 @@ def _reproduced(runs: list[dict[str, Any]]) -> str:
         "| recipe | ours | published | seeds | seconds |",
         "|---|--:|--:|---|--:|",
     ]
-    for run in runs:
-        seeds = f"{len(run['accuracies'])} x {len(run['accuracies'][0])}"
-        ours = f"{run['mean']:.1f} ± {run['std']:.1f}"
-        seconds = f"{statistics.median(run['seconds']):.0f}"
-        lines.append(f"| {run['recipe']} | {ours} | {run['published']} | {seeds} | {seconds} |")
+    lines += [f"| {' | '.join(page_images.recipe_cells(run))} |" for run in runs]
     return "\n".join(lines)
 
 

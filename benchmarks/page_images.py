@@ -83,14 +83,23 @@ def _recipes(runs: list[dict[str, Any]]) -> str:
         "|---|---|--:|--:|---|--:|",
     ]
     for run in runs:
-        seeds = f"{len(run['accuracies'])} x {len(run['accuracies'][0])}"
-        ours = f"{run['mean']:.1f} ± {run['std']:.1f}"
-        protocol, seconds = run["protocol"].split()[1], statistics.median(run["seconds"])
-        lines.append(
-            f"| {run['recipe']} | `{protocol}` | {ours} | {run['published']} | {seeds} | "
-            f"{seconds:.0f} |"
-        )
+        recipe, *others = recipe_cells(run)
+        protocol = run["protocol"].split()[1]
+        lines.append(f"| {' | '.join([recipe, f'`{protocol}`', *others])} |")
     return "\n".join(lines)
+
+
+def recipe_cells(run: dict[str, Any]) -> list[str]:
+    """Name, ours, published, seeds and seconds of a recipe that was run."""
+    seeds = f"{len(run['accuracies'])} x {len(run['accuracies'][0])}"
+    ours = f"{run['mean']:.1f} ± {run['std']:.1f}"
+    return [
+        run["recipe"],
+        ours,
+        run["published"],
+        seeds,
+        f"{statistics.median(run['seconds']):.0f}",
+    ]
 
 
 def _line(row: dict[str, Any], random: dict[str, Any]) -> str:

@@ -7,15 +7,16 @@ matrix with entries in [0, 1] and a zero diagonal.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from gcond.graph.edges import edges
-from gcond.graph.pairwise import PairEdges, Workspace
+from gcond.graph.pairwise import PairEdges, Workspace, pair_edges, pair_edges_back
 from gcond.matching.model import uniform
 from gcond.matching.ranges import at_least, positive
 
@@ -33,6 +34,19 @@ class Structure(Protocol):
 
     def __call__(self, x: Tensor) -> Tensor | None:
         """Adjacency ``[n, n]`` for features ``[n, d]``, or ``None`` for no edges."""
+
+
+EdgesBack = Callable[[Tensor, Tensor | None], tuple[Tensor | None, ...]]
+"""Takes the cotangent of an adjacency to those of the parameters, where these learn; adds that of
+the features to the one that is given, in place."""
+
+
+@runtime_checkable
+class TracedStructure(Protocol):
+    """A structure that knows its way back without autograd."""
+
+    def trace(self, x: Tensor) -> tuple[Tensor, EdgesBack]:
+        """The adjacency and the way back; nothing is recorded."""
 
 
 class Adjacency(Protocol):
@@ -113,6 +127,19 @@ class _PairwiseMLP:
             self.workspace, x, *self.parameters
         )
         return adj
+
+    @torch.no_grad()
+    def trace(self, x: Tensor) -> tuple[Tensor, EdgesBack]:
+        adj, kept = pair_edges(self.workspace, x, *self.parameters)
+        learns = any(leaf.requires_grad for leaf in self.parameters)
+
+        def back(grad: Tensor, d_x: Tensor | None) -> tuple[Tensor | None, ...]:
+            below, found = pair_edges_back(self.workspace, kept, grad, learns)
+            if d_x is not None:
+                d_x.addmm_(below, kept.first.T)
+            return found
+
+        return adj, back
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from gcond.graph.neighbours import SampledLayers, SampledSubgraph
-from gcond.graph.propagation import normalise_dense, propagate_dense
+from gcond.graph.propagation import (
+    normalise_dense,
+    propagate_dense,
+    propagated,
+    propagated_back,
+)
 from gcond.graph.sources import Neighbourhoods, Rows, Source, WholeGraph
 from gcond.graph.task import NodeTask
 from gcond.matching.model import MLP, Functional, Linear, Model, Theta, uniform
@@ -39,8 +44,32 @@ class Matcher(Protocol):
         """Inputs from the real training graph."""
 
 
+ViewBack = Callable[[tuple[Tensor, ...], bool, bool], tuple[Tensor | None, Tensor | None]]
+"""Takes the cotangents of a view's inputs to those of the adjacency and of the features, those that
+are asked for; the tensors are the caller's to change."""
+
+
+@runtime_checkable
+class TracedMatcher(Protocol):
+    """A matcher that knows the way back from its view of a synthetic graph without autograd."""
+
+    def trace(self, x: Tensor, adj: Tensor) -> tuple[tuple[Tensor, ...], ViewBack]:
+        """The view and the way back; nothing is recorded."""
+
+
 def _propagated(x: Tensor, adj: Tensor | None, hops: int) -> Tensor:
     return x if adj is None else propagate_dense(adj, x, hops)
+
+
+def _traced(x: Tensor, adj: Tensor, hops: int) -> tuple[tuple[Tensor, ...], ViewBack]:
+    z, kept = propagated(adj, x, hops)
+
+    def back(
+        cotangents: tuple[Tensor, ...], for_adj: bool, for_x: bool
+    ) -> tuple[Tensor | None, Tensor | None]:
+        return propagated_back(kept, cotangents[0], hops, for_adj, for_x)
+
+    return (z,), back
 
 
 @dataclass(frozen=True)
@@ -63,6 +92,10 @@ class SGC:
 
     def view(self, x: Tensor, adj: Tensor | None) -> tuple[Tensor, ...]:
         return (_propagated(x, adj, self.num_layers),)
+
+    @torch.no_grad()
+    def trace(self, x: Tensor, adj: Tensor) -> tuple[tuple[Tensor, ...], ViewBack]:
+        return _traced(x, adj, self.num_layers)
 
     def source(self, task: NodeTask) -> Source:
         return Rows(lambda: task.features("train", self.num_layers), task.device)
@@ -89,6 +122,10 @@ class PropagatedMLP:
 
     def view(self, x: Tensor, adj: Tensor | None) -> tuple[Tensor, ...]:
         return (_propagated(x, adj, self.num_layers),)
+
+    @torch.no_grad()
+    def trace(self, x: Tensor, adj: Tensor) -> tuple[tuple[Tensor, ...], ViewBack]:
+        return _traced(x, adj, self.num_layers)
 
     def source(self, task: NodeTask) -> Source:
         return Rows(lambda: task.features("train", self.num_layers), task.device)

@@ -7,7 +7,7 @@ can leave to arrays of ``h`` or ``n h`` entries is left to those.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -51,30 +51,11 @@ class PairEdges(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        workspace: Workspace,
-        x: Tensor,
-        first: Tensor,
-        gain1: Tensor,
-        shift1: Tensor,
-        second: Tensor,
-        gain2: Tensor,
-        shift2: Tensor,
-        last: Tensor,
-        bias: Tensor,
-    ) -> Tensor:
-        """Edge weights ``[n, n]`` for features ``[n, d]``; ``first`` is ``[d, 2 h]``, its halves
-        side by side."""
-        centred, scale1 = _halves(x @ first)
-        factor1 = gain1 * scale1
-        left, right = (centred * factor1).unbind(1)
-        halves = left, right + shift1
-        logits, *normed, ctx.ticket = _pairs(workspace, *halves, second, gain2, shift2, last, bias)
-        adj = symmetric(logits)
-        ctx.workspace = workspace
-        own = x, first, scale1, factor1, centred, adj
-        ctx.save_for_backward(*own, *halves, second, gain2, shift2, last, bias, *normed)
+    def forward(ctx: Any, workspace: Workspace, x: Tensor, *parameters: Tensor) -> Tensor:
+        """Edge weights ``[n, n]`` for features ``[n, d]``."""
+        adj, kept = pair_edges(workspace, x, *parameters)
+        ctx.workspace, ctx.ticket = workspace, kept.ticket
+        ctx.save_for_backward(*kept.tensors)
         return adj
 
     @staticmethod
@@ -82,25 +63,70 @@ class PairEdges(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Cotangents of all inputs; those of the parameters are left out where only that of the
         features is asked for, and the other way round."""
-        x, first, scale1, factor1, centred, adj, *above = ctx.saved_tensors
-        left, right, *upper, mean2, scale2 = above
-        if ctx.workspace.ticket != ctx.ticket:
-            *_, ctx.ticket = _pairs(ctx.workspace, left, right, *upper)
-        # The pass below overwrites what it reads, so a second one has to run forward again.
-        ctx.workspace.ticket += 1
-        learns = any(ctx.needs_input_grad[2:])
-        logits = symmetric_back(adj, grad)
-        both, d_upper = _pairs_back(ctx.workspace, logits, mean2, scale2, learns, *upper)
-        d_gain1 = (both * centred).sum((0, 1)).mul_(scale1)
-        total, part = both.sum(0), 1 / len(x)
-        # Of factor = gain / sqrt(var + eps) the second part pulls by the variance of each half.
-        pull = factor1 * scale1 * d_gain1
-        both.sub_(total, alpha=part).mul_(factor1).addcmul_(centred, pull, value=-part)
-        below = both.view(len(x), -1)
-        d_x = below @ first.T if ctx.needs_input_grad[1] else None
-        if not learns:
-            return None, d_x, *[None] * 8
-        return None, d_x, x.T @ below, d_gain1, total[1], *d_upper
+        for_x, *for_parameters = ctx.needs_input_grad[1:]
+        kept = Kept(ctx.ticket, ctx.saved_tensors)
+        below, found = pair_edges_back(ctx.workspace, kept, grad, any(for_parameters))
+        d_x = below @ kept.first.T if for_x else None
+        return None, d_x, *(found or [None] * len(for_parameters))
+
+
+class Kept(NamedTuple):
+    """What the way back through a pass needs, besides the workspace."""
+
+    ticket: int
+    tensors: tuple[Tensor, ...]
+
+    @property
+    def first(self) -> Tensor:
+        """Weights of the first layer ``[d, 2 h]``."""
+        return self.tensors[1]
+
+
+def pair_edges(
+    workspace: Workspace,
+    x: Tensor,
+    first: Tensor,
+    gain1: Tensor,
+    shift1: Tensor,
+    second: Tensor,
+    gain2: Tensor,
+    shift2: Tensor,
+    last: Tensor,
+    bias: Tensor,
+) -> tuple[Tensor, Kept]:
+    """Edge weights ``[n, n]`` for features ``[n, d]``; ``first`` is ``[d, 2 h]``, its halves
+    side by side."""
+    centred, scale1 = _halves(x @ first)
+    factor1 = gain1 * scale1
+    left, right = (centred * factor1).unbind(1)
+    halves = left, right.add_(shift1)
+    logits, *normed, ticket = _pairs(workspace, *halves, second, gain2, shift2, last, bias)
+    adj = symmetric(logits)
+    own = x, first, scale1, factor1, centred, adj
+    return adj, Kept(ticket, (*own, *halves, second, gain2, shift2, last, bias, *normed))
+
+
+def pair_edges_back(
+    workspace: Workspace, kept: Kept, grad: Tensor, learns: bool
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Cotangent of ``x @ first``, from that of the edge weights, and those of the parameters
+    where these learn."""
+    x, _, scale1, factor1, centred, adj, left, right, *upper, mean2, scale2 = kept.tensors
+    if workspace.ticket != kept.ticket:
+        _pairs(workspace, left, right, *upper)
+    # The pass below overwrites what it reads, so a second one has to run forward again.
+    workspace.ticket += 1
+    logits = symmetric_back(adj, grad)
+    both, d_upper = _pairs_back(workspace, logits, mean2, scale2, learns, *upper)
+    d_gain1 = (both * centred).sum((0, 1)).mul_(scale1)
+    total, part = both.sum(0), 1 / len(x)
+    # Of factor = gain / sqrt(var + eps) the second part pulls by the variance of each half.
+    pull = factor1 * scale1 * d_gain1
+    both.sub_(total, alpha=part).mul_(factor1).addcmul_(centred, pull, value=-part)
+    below = both.view(len(x), -1)
+    if not learns:
+        return below, ()
+    return below, (x.T @ below, d_gain1, total[1], *d_upper)
 
 
 def _halves(uv: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,7 +151,7 @@ def _pairs(
     the pass."""
     n = len(left)
     hidden, product, out = workspace.arrays(n, left)
-    torch.add(left[:, None], right[None], out=hidden.view(n, n, -1)).relu_()
+    _sums(left, right, hidden.view(n, n, -1))
     torch.mm(hidden, second, out=product)
     mean, scale = torch.empty_like(gain), torch.empty_like(gain)
     torch.native_batch_norm(
@@ -136,6 +162,14 @@ def _pairs(
     rows = out.relu_().view(n, n, -1).mT
     logits = torch.baddbmm(bias[:, None, None], last.expand(n, 1, -1), rows)
     return logits.view(n, n), mean, scale, workspace.ticket
+
+
+def _sums(left: Tensor, right: Tensor, into: Tensor) -> None:
+    """``relu(left_i + right_j)`` for all pairs, in one pass where torch has one."""
+    if into.is_cpu:
+        torch._add_relu(left[:, None], right, out=into)
+    else:
+        torch.add(left[:, None], right, out=into).relu_()
 
 
 def _pairs_back(

@@ -184,28 +184,42 @@ class _Propagation(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, adj: Tensor, x: Tensor, hops: int) -> Tensor:
-        a_hat, scale = _scaled(adj)
-        powers = [a_hat]
-        while len(powers) < hops:
-            powers.append(powers[-1] @ a_hat)
+        z, saved = propagated(adj, x, hops)
         ctx.hops = hops
-        ctx.save_for_backward(x, scale, *powers)
-        # A small set has fewer nodes than features: the power is cheaper than repeated products.
-        return powers[hops - 1] @ x if hops else x.clone()
+        ctx.save_for_backward(*saved)
+        return z
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        x, scale, *powers = ctx.saved_tensors
-        hops, a_hat = ctx.hops, powers[0]
-        d_x = (powers[hops - 1].T @ grad if hops else grad) if ctx.needs_input_grad[1] else None
-        if not ctx.needs_input_grad[0]:
-            return None, d_x, None
-        if not hops:
-            return torch.zeros_like(a_hat), d_x, None
-        below = grad @ x.T
-        d_hat = below @ powers[hops - 2].T if hops > 1 else below
-        for left in range(1, hops):
-            term, right = powers[left - 1].T @ below, hops - 1 - left
-            d_hat = torch.addmm(d_hat, term, powers[right - 1].T) if right else d_hat + term
-        return _scaled_back(d_hat, a_hat, scale), d_x, None
+        for_adj, for_x, _ = ctx.needs_input_grad
+        return *propagated_back(ctx.saved_tensors, grad, ctx.hops, for_adj, for_x), None
+
+
+def propagated(adj: Tensor, x: Tensor, hops: int) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """:func:`propagate_dense`, and what :func:`propagated_back` needs."""
+    a_hat, scale = _scaled(adj)
+    powers = [a_hat]
+    while len(powers) < hops:
+        powers.append(powers[-1] @ a_hat)
+    # A small set has fewer nodes than features: the power is cheaper than repeated products.
+    return powers[hops - 1] @ x if hops else x.clone(), (x, scale, *powers)
+
+
+def propagated_back(
+    saved: tuple[Tensor, ...], grad: Tensor, hops: int, for_adj: bool, for_x: bool
+) -> tuple[Tensor | None, Tensor | None]:
+    """Cotangents of the adjacency and of the features, those that are asked for."""
+    x, scale, *powers = saved
+    d_x = (powers[hops - 1].T @ grad if hops else grad.clone()) if for_x else None
+    if not for_adj:
+        return None, d_x
+    if not hops:
+        return torch.zeros_like(powers[0]), d_x
+    below = grad @ x.T
+    d_hat = below @ powers[hops - 2].T if hops > 1 else below
+    for left in range(1, hops):
+        right = hops - 1 - left
+        back = below @ powers[right - 1].T if right else below
+        d_hat = torch.addmm(d_hat, powers[left - 1].T, back)
+    return _scaled_back(d_hat, powers[0], scale), d_x

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from gcond.graph.adjacency import Structure
-from gcond.graph.models import Matcher
+from gcond.graph.adjacency import EdgesBack, Structure, TracedStructure
+from gcond.graph.models import Matcher, TracedMatcher
 from gcond.matching import Batch, Draw, Groups, targets
 
 
@@ -49,6 +49,8 @@ class SyntheticGraph:
         self.groups = groups
         self.scales = {"features": scale, "structure": 1.0}
         self.held = self.graph()[1] if hold and structure.parameters else None
+        self._view = matcher if isinstance(matcher, TracedMatcher) else None
+        self._edges = structure if self._view and isinstance(structure, TracedStructure) else None
 
     @property
     def parts(self) -> Mapping[str, list[Tensor]]:
@@ -64,17 +66,32 @@ class SyntheticGraph:
 
     def decode(self, draw: Draw | None = None) -> Batch:
         """The graph as the matching model sees it."""
-        return Batch(self.matcher.view(self.x, self._adjacency()), self.targets, self.groups)
+        adj, edges_back = self._adjacency()
+        if self._view is None or adj is None or adj.requires_grad:
+            return Batch(self.matcher.view(self.x, adj), self.targets, self.groups)
+        inputs, view_back = self._view.trace(self.x, adj)
+        learns = self.x.requires_grad
 
-    def _adjacency(self) -> Tensor | None:
-        if self.held is None:
-            return self.structure(self.x)
-        if not any(leaf.requires_grad for leaf in self.structure.parameters):
-            return self.held
-        adj = self.structure(self.x)
-        assert adj is not None
-        self.held.copy_(adj.detach())
-        return adj
+        @torch.no_grad()
+        def back(cotangents: tuple[Tensor, ...]) -> dict[str, Sequence[Tensor | None]]:
+            d_adj, d_x = view_back(cotangents, edges_back is not None, learns)
+            found: dict[str, Sequence[Tensor | None]] = {"features": [d_x]}
+            if edges_back is not None and d_adj is not None:
+                found["structure"] = edges_back(d_adj, d_x)
+            return found
+
+        inputs = tuple(t.requires_grad_() for t in inputs)
+        return Batch(inputs, self.targets, self.groups, back=back)
+
+    def _adjacency(self) -> tuple[Tensor | None, EdgesBack | None]:
+        """The adjacency, and the way back from it where it is not autograd that finds it."""
+        learns = any(leaf.requires_grad for leaf in self.structure.parameters)
+        if self.held is not None and not learns:
+            return self.held, None
+        adj, back = self._edges.trace(self.x) if self._edges else (self.structure(self.x), None)
+        if self.held is not None and adj is not None:
+            self.held.copy_(adj.detach())
+        return adj, back
 
     def penalty(self, batch: Batch) -> Tensor | None:
         return None

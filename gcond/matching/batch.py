@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -110,6 +111,11 @@ class Later:
         return self.groups if epoch >= self.epoch or outer >= self.outer_step else first
 
 
+Back = Callable[[tuple[Tensor, ...]], Mapping[str, Sequence[Tensor | None]]]
+"""Takes the cotangents of a batch's inputs to those of the learned tensors, by part; parts whose
+turn it is not may be missing."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Items of a set as a model sees them.
@@ -120,12 +126,15 @@ class Batch:
         y: Labels of the rows that count: class numbers ``[n]`` or distributions ``[n, C]``.
         groups: How those rows are grouped in the objective.
         rows: Rows of the model's output that count, or ``None`` for all of them in order.
+        back: The way from the inputs back to what the set learns, where the set knows one that is
+            shorter than autograd's.
     """
 
     inputs: tuple[Tensor, ...]
     y: Tensor
     groups: Groups
     rows: Tensor | None = None
+    back: Back | None = None
 
     def counted(self, rows: Tensor) -> Tensor:
         """Those of the rows of an input or an output that count."""
@@ -138,7 +147,7 @@ class Batch:
 
     def detach(self) -> Batch:
         """The same batch, cut off from the parameters it was decoded from."""
-        return replace(self, inputs=tuple(tensor.detach() for tensor in self.inputs))
+        return replace(self, inputs=tuple(tensor.detach() for tensor in self.inputs), back=None)
 
     def to(self, device: torch.device) -> Batch:
         """The same items on another device."""
@@ -149,7 +158,7 @@ class Batch:
     def take(self, rows: Tensor) -> Batch:
         """Some of the items as one group, for models in which items do not see each other."""
         inputs = tuple(self.counted(tensor)[rows] for tensor in self.inputs)
-        return replace(self, inputs=inputs, y=self.y[rows], rows=None).pooled()
+        return replace(self, inputs=inputs, y=self.y[rows], rows=None, back=None).pooled()
 
     def pooled(self) -> Batch:
         """The same rows as one group: the mean loss that a model is trained on."""

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from gcond.matching.batch import Batch
+from gcond.matching.derivative import Gradients, derivatives
 from gcond.matching.distributed import current
 from gcond.matching.mixture import Mixed
 from gcond.matching.optimizer import Optimizer, optimizer_of
@@ -103,7 +103,7 @@ def match(
             run.losses.append(team.mean_of(float(loss) + extra))
             _check(run, synthetic, run.losses[-1], epoch, outer)
             if moving:
-                found = _gradients(synthetic, seen, pullback(cotangent), penalty, moving)
+                found = derivatives(synthetic, batch, seen, pullback(cotangent), penalty, moving)
                 gradients = team.mean(found)
                 _check(run, synthetic, gradients, epoch, outer)
                 _step(synthetic, gradients, moving, optimizers)
@@ -123,28 +123,6 @@ def _turn(synthetic: SyntheticSet, moving: Sequence[str], draw: Draw) -> Batch:
         for leaf in leaves:
             leaf.requires_grad_(name in moving)
     return synthetic.decode(draw)
-
-
-Gradients = tuple[Tensor | None, ...]
-
-
-def _gradients(
-    synthetic: SyntheticSet,
-    batch: Batch,
-    cotangents: tuple[Tensor, ...],
-    penalty: Tensor | None,
-    moving: Sequence[str],
-) -> Gradients:
-    """Derivatives by the parts whose turn it is, from the cotangents of the batch's inputs."""
-    leaves = [leaf for name in moving for leaf in synthetic.parts[name]]
-    pairs = [(t, c) for t, c in zip(batch.inputs, cotangents, strict=True) if t.requires_grad]
-    roots, grads = [t for t, _ in pairs], [c for _, c in pairs]
-    if penalty is not None:
-        roots, grads = [*roots, penalty], [*grads, torch.ones_like(penalty)]
-    found: Gradients = torch.autograd.grad(
-        roots, leaves, grads, allow_unused=True, retain_graph=penalty is not None
-    )
-    return found
 
 
 def _step(

@@ -178,7 +178,7 @@ class LinearGradient:
             with torch.no_grad():
                 t = torch.baddbmm(h_bias[:, None], z, h_weight)
                 back = p * (t - (p * t).sum(-1, keepdim=True)) * batch.groups.weight[..., None]
-                rows = weighted @ h_weight.mT
+                rows = torch.bmm(weighted, h_weight.mT)
                 rows.view(-1, z.shape[-1]).addmm_(back.flatten(0, 1), theta[0].T)
                 found = batch.groups.scatter(rows, len(batch.y))
                 if batch.rows is None:
@@ -246,7 +246,7 @@ def _product(rows: Tensor, delta: Tensor) -> Tensor:
     Batched products of a wide matrix with a narrow one are several times faster this way round,
     and so is all that is done with a unit's gradient afterwards.
     """
-    return (delta.mT @ rows).mT
+    return torch.bmm(delta.mT, rows).mT
 
 
 CLOSED_FORMS: dict[type, Callable[[Any], Signal]] = {Linear: LinearGradient, MLP: MLPGradient}

@@ -72,13 +72,13 @@ class SyntheticGraph:
         inputs, view_back = self._view.trace(self.x, adj)
         learns = self.x.requires_grad
 
-        @torch.no_grad()
         def back(cotangents: tuple[Tensor, ...]) -> dict[str, Sequence[Tensor | None]]:
-            d_adj, d_x = view_back(cotangents, edges_back is not None, learns)
-            found: dict[str, Sequence[Tensor | None]] = {"features": [d_x]}
-            if edges_back is not None and d_adj is not None:
-                found["structure"] = edges_back(d_adj, d_x)
-            return found
+            with torch.no_grad():
+                d_adj, d_x = view_back(cotangents, edges_back is not None, learns)
+                found: dict[str, Sequence[Tensor | None]] = {"features": [d_x]}
+                if edges_back is not None and d_adj is not None:
+                    found["structure"] = edges_back(d_adj, d_x)
+                return found
 
         inputs = tuple(t.requires_grad_() for t in inputs)
         return Batch(inputs, self.targets, self.groups, back=back)

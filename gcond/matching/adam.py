@@ -44,6 +44,7 @@ class Adam:
         # Kept in one tensor: counting leaf by leaf takes as long as a small leaf's step.
         self._counts = torch.zeros(len(leaves), device=leaves[0].device if leaves else None)
         self._steps = list(self._counts.unbind())
+        self._one = torch.ones_like(self._counts)[:1]  # a number would be cast at every step
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor | None]) -> None:
@@ -61,7 +62,7 @@ class Adam:
             adam(leaves, found, mean, square, [], steps, **options)
             return
         if len(given) == len(self.leaves):
-            self._counts += 1
+            self._counts += self._one
         else:
             self._counts[list(given)] += 1
         torch._fused_adam_(leaves, found, mean, square, [], steps, **options)

@@ -53,7 +53,9 @@ def test_every_row_on_images_is_sound(name):
     if method.name in ("dsa", "dm"):
         assert ("flip" in method.augmentation.strategy) == (recipe.dataset != "mnist")
     assert method.network in (ConvNet(128, depth=3), LeNet())
-    assert protocol_of(recipe).name in ("dc-300", "dsa-1000", "dd-steps")
+    assert protocol_of(recipe).name in ("dc-300", "dc-1000", "dsa-1000", "dd-steps")
+    if method.name == "dc":
+        assert (protocol_of(recipe).name == "dc-1000") == (recipe.dataset == "mnist")
     assert recipe.verified or "unverified" in recipe.published or recipe.reported is None
     assert recipes.find(name.split("/")[0], recipe.dataset, recipe.num_nodes) == recipe
 
@@ -101,6 +103,7 @@ def test_a_file_has_no_word_that_nothing_reads(file):
         "normalize",
         "setting",
         "training",
+        "protocol",
         "note",
         "settings",
     }

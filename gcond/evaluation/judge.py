@@ -72,8 +72,9 @@ def evaluate(
         dataset: The data it was condensed from; by default it is opened by the name it had.
         model: As in :func:`gcond.fit`.
         protocol: How models are trained and selected; by default ``"gcn-600"``, ``"pool-200"``
-            for sets of graphs, ``"short-300"`` for images (``"dc-300"`` and ``"dsa-1000"`` are
-            those of the papers, ``"dd-steps"`` is for images with learned steps).
+            for sets of graphs, ``"short-300"`` for images (``"dc-300"``, ``"dc-1000"`` for digits
+            and ``"dsa-1000"`` are those of the papers, ``"dd-steps"`` is for images with learned
+            steps).
         seeds: Number of models.
         baselines: Rows beside the condensed one: names of methods that select items, condensed
             to the same classes with the same seed, and ``"whole"``; by default ``"random"``,

@@ -8,7 +8,7 @@ Transformations act on images as networks see them, ``[n, C, H, W]``; each takes
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -43,12 +43,7 @@ class Siamese:
     per_item: bool = False
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.strategy.split("_") if name not in TRANSFORMATIONS]
-        if unknown:
-            raise ValueError(
-                f"unknown transformation {unknown[0]!r} in strategy {self.strategy!r}; known: "
-                f"{', '.join(TRANSFORMATIONS)}, joined by '_'"
-            )
+        _check_strategy(self.strategy, TRANSFORMATIONS)
 
     def draw(self, generator: torch.Generator) -> View:
         """One transformation; every batch that it is shown is changed in the same way."""
@@ -82,6 +77,67 @@ class Siamese:
         return torch.cat(parts)[torch.cat(order).argsort()]
 
 
+@dataclass(frozen=True)
+class PerImage:
+    """One transformation for each image of a batch, which networks that judge digits are trained
+    with in the code of `"Dataset Condensation with Gradient Matching"
+    <https://arxiv.org/abs/2006.05929>`_. Places from outside an image have the batch's mean.
+
+    Args:
+        strategy: Transformations to choose from, joined by ``_``: ``crop``, ``scale``, ``rotate``.
+        crop: Pixels by which an image is shifted at most.
+        scale: Share by which each of its sides is shortened or lengthened at most.
+        degrees: Largest rotation.
+    """
+
+    strategy: str = "crop_scale_rotate"
+    crop: int = 4
+    scale: float = 0.2
+    degrees: float = 45.0
+
+    def __post_init__(self) -> None:
+        _check_strategy(self.strategy, ("crop", "scale", "rotate"))
+
+    def draw(self, generator: torch.Generator) -> View:
+        """A transformation of its own for each image of a batch."""
+        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+
+        def view(batch: Batch) -> Batch:
+            seen = self._seen(batch.inputs[0], torch.Generator().manual_seed(seed))
+            return replace(batch, inputs=(seen, *batch.inputs[1:]))
+
+        return view
+
+    def _seen(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        names = self.strategy.split("_")
+        which = torch.randint(len(names), (len(x),), generator=generator).to(x.device)
+        u = _numbers(len(x), generator, x)
+        mean = x.mean((0, 2, 3), keepdim=True)
+        seen = x.clone()
+        for number, name in enumerate(names):
+            rows = (which == number).nonzero().flatten()
+            seen[rows] = getattr(self, f"_{name}")(x[rows] - mean, u[rows]) + mean
+        return seen
+
+    def _crop(self, x: Tensor, u: Tensor) -> Tensor:
+        return _moved(x, *((u[:, i] * 2 * self.crop).long() - self.crop for i in range(2)))
+
+    def _scale(self, x: Tensor, u: Tensor) -> Tensor:
+        return _warped(x, torch.diag_embed(1 / (1 + self.scale * (2 * u[:, :2] - 1))))
+
+    def _rotate(self, x: Tensor, u: Tensor) -> Tensor:
+        return _turned(x, math.radians(self.degrees) * (2 * u[:, 0] - 1))
+
+
+def _check_strategy(strategy: str, known: Iterable[str]) -> None:
+    unknown = [name for name in strategy.split("_") if name not in known]
+    if unknown:
+        raise ValueError(
+            f"unknown transformation {unknown[0]!r} in strategy {strategy!r}; known: "
+            f"{', '.join(known)}, joined by '_'"
+        )
+
+
 def _numbers(n: int, generator: torch.Generator, like: Tensor) -> Tensor:
     """Drawn in one type, so that float32 and float64 images see the same transformation."""
     return torch.rand(n, NUMBERS, generator=generator).to(like)
@@ -97,20 +153,24 @@ def _color(x: Tensor, u: Tensor) -> Tensor:
 
 
 def _crop(x: Tensor, u: Tensor) -> Tensor:
+    most = (int(side * SHIFT + 0.5) for side in x.shape[2:])
+    return _moved(x, *((u[:, i] * (2 * m + 1)).long() - m for i, m in enumerate(most)))
+
+
+def _moved(x: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """Images whose places ``[i, j]`` are read from ``[i + down, j + right]``, zero outside."""
     height, width = x.shape[2:]
-    rows, inside_rows = _shifted(height, u[:, 0])
-    columns, inside_columns = _shifted(width, u[:, 1])
+    rows, inside_rows = _shifted(height, down)
+    columns, inside_columns = _shifted(width, right)
     rows = rows[:, None, :, None].expand(-1, x.shape[1], -1, width)
     columns = columns[:, None, None, :].expand(-1, x.shape[1], height, -1)
     moved = x.gather(2, rows).gather(3, columns)
     return moved * (inside_rows[:, None, :, None] & inside_columns[:, None, None, :])
 
 
-def _shifted(side: int, u: Tensor) -> tuple[Tensor, Tensor]:
+def _shifted(side: int, shift: Tensor) -> tuple[Tensor, Tensor]:
     """Places ``[n, side]`` that a shifted side is read from, and whether they exist."""
-    most = int(side * SHIFT + 0.5)
-    shift = (u * (2 * most + 1)).long() - most
-    place = torch.arange(side, device=u.device) + shift[:, None]
+    place = torch.arange(side, device=shift.device) + shift[:, None]
     return place.clamp(0, side - 1), (place >= 0) & (place < side)
 
 
@@ -137,7 +197,10 @@ def _scale(x: Tensor, u: Tensor) -> Tensor:
 
 
 def _rotate(x: Tensor, u: Tensor) -> Tensor:
-    angle = (2 * u[:, 0] - 1) * math.radians(DEGREES)
+    return _turned(x, (2 * u[:, 0] - 1) * math.radians(DEGREES))
+
+
+def _turned(x: Tensor, angle: Tensor) -> Tensor:
     sin, cos = angle.sin(), angle.cos()
     return _warped(x, torch.stack([torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)], 1))
 

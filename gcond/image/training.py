@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gcond.image.augmentation import Siamese
+from gcond.image.augmentation import PerImage, Siamese
 from gcond.image.layers import Shape
 from gcond.image.outcome import Steps
 from gcond.matching import Batch, Groups, generator_for
+from gcond.matching.augmentation import Augmentation
 from gcond.matching.device import CPU
 from gcond.matching.randomness import seeded
 
@@ -35,7 +36,7 @@ class ImageTraining:
         weight_decay: L2 penalty on all parameters, added to the gradient.
         batch_size: Images of a step, shuffled in every epoch.
         augmentation: What the training images are seen through: one transformation for a batch,
-            drawn for each image.
+            drawn for each image, or one for each image.
     """
 
     epochs: int = 301
@@ -45,7 +46,7 @@ class ImageTraining:
     momentum: float = 0.9
     weight_decay: float = 0.0005
     batch_size: int = 256
-    augmentation: Siamese | None = None
+    augmentation: Siamese | PerImage | None = None
 
     def steps(self, n: int) -> int:
         """Steps of a training on ``n`` images."""
@@ -136,7 +137,7 @@ def judged(module: nn.Module, lot: Lot) -> tuple[float, float]:
     return 100 * right / len(lot.y), loss / len(lot.y)
 
 
-def seen(augmentation: Siamese, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+def seen(augmentation: Augmentation, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
     """Images through one draw of an augmentation."""
     groups = Groups.of([torch.arange(len(x))], torch.ones(1))
     found: Tensor = augmentation.draw(generator)(Batch((x,), y, groups)).inputs[0]

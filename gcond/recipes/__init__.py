@@ -167,7 +167,7 @@ def _recipe(paper: str, name: str) -> Recipe:
         url=content["url"],
         notes=(*notes, *([row["note"]] if "note" in row else ())),
         items=items,
-        protocol=content.get("protocol"),
+        protocol=row.get("protocol", content.get("protocol")),
     )
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gcond.image.augmentation import NUMBERS, TRANSFORMATIONS, Siamese
+from gcond.image.augmentation import NUMBERS, TRANSFORMATIONS, PerImage, Siamese
 from gcond.matching import Batch, ByClass, targets
 
 CLASSES = torch.tensor([0, 0, 1, 1, 2, 2])
@@ -92,3 +92,54 @@ def test_operations_do_what_they_are_called():
 def test_an_unknown_transformation_is_refused():
     with pytest.raises(ValueError, match="unknown transformation 'blur' in strategy 'flip_blur'"):
         Siamese("flip_blur")
+    with pytest.raises(ValueError, match="'flip' in strategy 'crop_flip'; known: crop, scale, rot"):
+        PerImage("crop_flip")
+
+
+def per_image(x, seed=0, **options):
+    generator = torch.Generator().manual_seed(seed)
+    return PerImage(**options).draw(generator)(batch_of(x, torch.arange(len(x)) % 3)).inputs[0]
+
+
+def test_each_image_is_shifted_scaled_or_rotated_by_itself():
+    x = images(2, 1, 12).repeat_interleave(30, 0)
+    seen = per_image(x)
+    assert seen.shape == x.shape
+    assert not torch.equal(seen, x)
+    assert len(seen.flatten(1).unique(dim=0)) > 40
+    assert torch.equal(per_image(x), seen)
+    assert not torch.equal(per_image(x, seed=1), seen)
+    assert torch.equal(x, images(2, 1, 12).repeat_interleave(30, 0))
+
+
+def test_images_are_shifted_by_as_many_pixels_as_allowed_and_filled_with_the_mean():
+    x = images(1, 1, 12).expand(200, -1, -1, -1)
+    mean = x.mean()
+    found = set()
+    for image in per_image(x, strategy="crop", crop=2)[:, 0]:
+        places = [
+            (i, j)
+            for i in range(-2, 3)
+            for j in range(-2, 3)
+            if torch.allclose(image[2:-2, 2:-2], x[0, 0, 2 + i : 10 + i, 2 + j : 10 + j])
+        ]
+        found.update(places)
+        ((i, j),) = places
+        outside = torch.ones(12, 12, dtype=torch.bool)
+        outside[max(0, -i) : 12 - max(0, i), max(0, -j) : 12 - max(0, j)] = False
+        assert torch.allclose(image[outside], mean)
+    assert found == {(i, j) for i in range(-2, 2) for j in range(-2, 2)}
+
+
+@pytest.mark.parametrize(
+    ("options", "unchanged"),
+    [
+        ({"strategy": "scale", "scale": 0.0}, True),
+        ({"strategy": "rotate", "degrees": 0.0}, True),
+        ({"strategy": "scale"}, False),
+        ({"strategy": "rotate"}, False),
+    ],
+)
+def test_sizes_and_angles_are_as_large_as_allowed(options, unchanged):
+    x = images(6, 2, 12)
+    assert torch.allclose(per_image(x, **options), x, atol=1e-6) == unchanged

@@ -13,7 +13,8 @@ from gcond import cli, plot
 from gcond.condensed.card import card
 from gcond.condensed.citations import bibtex
 from gcond.evaluation.image_models import fresh
-from gcond.evaluation.images import DC_300, DSA_1000, SHORT, ImageProtocol
+from gcond.evaluation.images import DC_300, DC_1000, DSA_1000, SHORT, ImageProtocol
+from gcond.image.augmentation import PerImage
 from gcond.image.initialise import SelectedImages
 from gcond.image.networks import MLP, ConvNet
 from gcond.image.outcome import Steps
@@ -143,7 +144,10 @@ def test_protocols_say_what_the_papers_do():
     assert (dc.lr, dc.momentum, dc.weight_decay, dc.batch_size) == (0.01, 0.9, 5e-4, 256)
     assert "flip" in DSA_1000.training_on("fashion-mnist").augmentation.strategy
     assert "flip" not in DSA_1000.training_on("mnist").augmentation.strategy
-    assert DC_300.digest != DSA_1000.digest
+    digits = DC_1000.training_on("mnist")
+    assert digits == DC_1000.training
+    assert (digits.epochs, digits.drop_after, digits.augmentation) == (1001, 502, PerImage())
+    assert len({each.digest for each in (DC_300, DC_1000, DSA_1000)}) == 3
     assert SHORT.training.steps(60_000) == 300
 
 

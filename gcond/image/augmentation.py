@@ -116,6 +116,8 @@ class PerImage:
         seen = x.clone()
         for number, name in enumerate(names):
             rows = (which == number).nonzero().flatten()
+            if not len(rows):
+                continue
             seen[rows] = getattr(self, f"_{name}")(x[rows] - mean, u[rows]) + mean
         return seen
 

@@ -112,6 +112,11 @@ def test_each_image_is_shifted_scaled_or_rotated_by_itself():
     assert torch.equal(x, images(2, 1, 12).repeat_interleave(30, 0))
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_one_image_takes_one_transformation(seed):
+    assert per_image(images(1), seed).shape == (1, 3, 8, 8)
+
+
 def test_images_are_shifted_by_as_many_pixels_as_allowed_and_filled_with_the_mean():
     x = images(1, 1, 12).expand(200, -1, -1, -1)
     mean = x.mean()

@@ -33,8 +33,8 @@ def evaluate(
         model: Architecture: GCN, SGC, APPNP, ChebNet, GraphSAGE, GAT, GIN, GCNII, Transformer, MLP;
             for images ConvNet, MLP, LeNet, AlexNet, VGG11, ResNet18, or a name of timm.
         protocol: How models are trained and selected; by default gcn-600 for nodes, pool-200 for
-            sets of graphs, short-300 for images (the papers' are dc-300, dc-1000
-            for digits, and dsa-1000).
+            sets of graphs, short-300 for images (the papers' are dc-300, dc-1000 for digits, and
+            dsa-1000).
         seeds: Number of models.
         root: Folder of the datasets; then $GCOND_ROOT, then PyG's home.
         memory: Most memory where the graph is on disk, for example 4GB.

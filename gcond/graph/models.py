@@ -57,23 +57,31 @@ class TracedMatcher(Protocol):
         """The view and the way back; nothing is recorded."""
 
 
-def _propagated(x: Tensor, adj: Tensor | None, hops: int) -> Tensor:
-    return x if adj is None else propagate_dense(adj, x, hops)
+class _OnPropagated:
+    """What matchers have in common that look at propagated rows, one by one."""
 
+    num_layers: int
 
-def _traced(x: Tensor, adj: Tensor, hops: int) -> tuple[tuple[Tensor, ...], ViewBack]:
-    z, kept = propagated(adj, x, hops)
+    def view(self, x: Tensor, adj: Tensor | None) -> tuple[Tensor, ...]:
+        return (x if adj is None else propagate_dense(adj, x, self.num_layers),)
 
-    def back(
-        cotangents: tuple[Tensor, ...], for_adj: bool, for_x: bool
-    ) -> tuple[Tensor | None, Tensor | None]:
-        return propagated_back(kept, cotangents[0], hops, for_adj, for_x)
+    @torch.no_grad()
+    def trace(self, x: Tensor, adj: Tensor) -> tuple[tuple[Tensor, ...], ViewBack]:
+        z, kept = propagated(adj, x, self.num_layers)
 
-    return (z,), back
+        def back(
+            cotangents: tuple[Tensor, ...], for_adj: bool, for_x: bool
+        ) -> tuple[Tensor | None, Tensor | None]:
+            return propagated_back(kept, cotangents[0], self.num_layers, for_adj, for_x)
+
+        return (z,), back
+
+    def source(self, task: NodeTask) -> Source:
+        return Rows(lambda: task.features("train", self.num_layers), task.device)
 
 
 @dataclass(frozen=True)
-class SGC:
+class SGC(_OnPropagated):
     r"""Softmax regression on :math:`\hat A^K X`, `"Simplifying Graph Convolutional Networks"
     <https://arxiv.org/abs/1902.07153>`_. The real side is propagated once; gradients have a
     closed form, so the cost of a step does not depend on the graph.
@@ -90,19 +98,9 @@ class SGC:
     def of(self, in_channels: int, out_channels: int, like: Tensor) -> Model:
         return Linear(in_channels, out_channels, like)
 
-    def view(self, x: Tensor, adj: Tensor | None) -> tuple[Tensor, ...]:
-        return (_propagated(x, adj, self.num_layers),)
-
-    @torch.no_grad()
-    def trace(self, x: Tensor, adj: Tensor) -> tuple[tuple[Tensor, ...], ViewBack]:
-        return _traced(x, adj, self.num_layers)
-
-    def source(self, task: NodeTask) -> Source:
-        return Rows(lambda: task.features("train", self.num_layers), task.device)
-
 
 @dataclass(frozen=True)
-class PropagatedMLP:
+class PropagatedMLP(_OnPropagated):
     """A ReLU network with one hidden layer on propagated features; closed-form gradients.
 
     Args:
@@ -119,16 +117,6 @@ class PropagatedMLP:
 
     def of(self, in_channels: int, out_channels: int, like: Tensor) -> Model:
         return MLP(in_channels, self.hidden_channels, out_channels, like)
-
-    def view(self, x: Tensor, adj: Tensor | None) -> tuple[Tensor, ...]:
-        return (_propagated(x, adj, self.num_layers),)
-
-    @torch.no_grad()
-    def trace(self, x: Tensor, adj: Tensor) -> tuple[tuple[Tensor, ...], ViewBack]:
-        return _traced(x, adj, self.num_layers)
-
-    def source(self, task: NodeTask) -> Source:
-        return Rows(lambda: task.features("train", self.num_layers), task.device)
 
 
 @dataclass(frozen=True)

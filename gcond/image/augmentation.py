@@ -18,6 +18,8 @@ from torch.nn.functional import affine_grid, grid_sample
 from gcond.matching import Batch
 from gcond.matching.augmentation import View
 
+Transformation = Callable[[Tensor, Tensor], Tensor]
+"""Takes images ``[n, C, H, W]`` and numbers ``[n, 8]``."""
 NUMBERS = 8
 """Random numbers of a transformation."""
 SHIFT, HOLE, SCALE, DEGREES = 0.125, 0.5, 1.2, 15.0
@@ -47,13 +49,7 @@ class Siamese:
 
     def draw(self, generator: torch.Generator) -> View:
         """One transformation; every batch that it is shown is changed in the same way."""
-        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-
-        def view(batch: Batch) -> Batch:
-            seen = self._seen(batch.inputs[0], batch.y, torch.Generator().manual_seed(seed))
-            return replace(batch, inputs=(seen, *batch.inputs[1:]))
-
-        return view
+        return _drawn(self._seen, generator)
 
     def _seen(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         names = self.strategy.split("_")
@@ -67,14 +63,7 @@ class Siamese:
             chosen.append(int(torch.randint(len(names), (), generator=generator)))
             drawn.append(_numbers(1, generator, x))
         which, numbers = torch.tensor(chosen).to(classes.device)[classes], torch.cat(drawn)[classes]
-        parts, order = [], []
-        for number in sorted(set(chosen)):
-            rows = (which == number).nonzero().flatten()
-            if not len(rows):
-                continue
-            parts.append(TRANSFORMATIONS[names[number]](x[rows], numbers[rows]))
-            order.append(rows)
-        return torch.cat(parts)[torch.cat(order).argsort()]
+        return _each(x, numbers, which, {n: TRANSFORMATIONS[names[n]] for n in sorted(set(chosen))})
 
 
 @dataclass(frozen=True)
@@ -96,30 +85,22 @@ class PerImage:
     degrees: float = 45.0
 
     def __post_init__(self) -> None:
-        _check_strategy(self.strategy, ("crop", "scale", "rotate"))
+        _check_strategy(self.strategy, self._transformations)
 
     def draw(self, generator: torch.Generator) -> View:
         """A transformation of its own for each image of a batch."""
-        seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+        return _drawn(self._seen, generator)
 
-        def view(batch: Batch) -> Batch:
-            seen = self._seen(batch.inputs[0], torch.Generator().manual_seed(seed))
-            return replace(batch, inputs=(seen, *batch.inputs[1:]))
+    @property
+    def _transformations(self) -> dict[str, Transformation]:
+        return {"crop": self._crop, "scale": self._scale, "rotate": self._rotate}
 
-        return view
-
-    def _seen(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        names = self.strategy.split("_")
-        which = torch.randint(len(names), (len(x),), generator=generator).to(x.device)
-        u = _numbers(len(x), generator, x)
+    def _seen(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        chosen = [self._transformations[name] for name in self.strategy.split("_")]
+        which = torch.randint(len(chosen), (len(x),), generator=generator).to(x.device)
         mean = x.mean((0, 2, 3), keepdim=True)
-        seen = x.clone()
-        for number, name in enumerate(names):
-            rows = (which == number).nonzero().flatten()
-            if not len(rows):
-                continue
-            seen[rows] = getattr(self, f"_{name}")(x[rows] - mean, u[rows]) + mean
-        return seen
+        numbers = _numbers(len(x), generator, x)
+        return _each(x - mean, numbers, which, dict(enumerate(chosen))) + mean
 
     def _crop(self, x: Tensor, u: Tensor) -> Tensor:
         return _moved(x, *((u[:, i] * 2 * self.crop).long() - self.crop for i in range(2)))
@@ -129,6 +110,29 @@ class PerImage:
 
     def _rotate(self, x: Tensor, u: Tensor) -> Tensor:
         return _turned(x, math.radians(self.degrees) * (2 * u[:, 0] - 1))
+
+
+def _drawn(seen: Callable[[Tensor, Tensor, torch.Generator], Tensor], of: torch.Generator) -> View:
+    """What ``seen`` makes of images and labels, with the same random numbers at every batch."""
+    seed = int(torch.randint(2**62, (), generator=of, device=of.device))
+
+    def view(batch: Batch) -> Batch:
+        x = seen(batch.inputs[0], batch.y, torch.Generator().manual_seed(seed))
+        return replace(batch, inputs=(x, *batch.inputs[1:]))
+
+    return view
+
+
+def _each(x: Tensor, numbers: Tensor, which: Tensor, by: dict[int, Transformation]) -> Tensor:
+    """Images, each through the transformation of its number in ``which``."""
+    parts, order = [], []
+    for number, transformation in by.items():
+        rows = (which == number).nonzero().flatten()
+        if not len(rows):
+            continue
+        parts.append(transformation(x[rows], numbers[rows]))
+        order.append(rows)
+    return torch.cat(parts)[torch.cat(order).argsort()]
 
 
 def _check_strategy(strategy: str, known: Iterable[str]) -> None:
@@ -214,7 +218,7 @@ def _warped(x: Tensor, linear: Tensor) -> Tensor:
     return grid_sample(x, grid, align_corners=False)
 
 
-TRANSFORMATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+TRANSFORMATIONS: dict[str, Transformation] = {
     "color": _color,
     "crop": _crop,
     "cutout": _cutout,
@@ -222,4 +226,4 @@ TRANSFORMATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "scale": _scale,
     "rotate": _rotate,
 }
-"""By name; each takes images ``[n, C, H, W]`` and numbers ``[n, 8]``."""
+"""By name."""

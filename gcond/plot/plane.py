@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -108,14 +108,15 @@ def features(
     synthetic = _synthetic(condensed)
     if synthetic.shape[1] < 2:
         raise ValueError(f"{condensed.source.name} has one feature, which makes no plane")
-    flat, axis_names = (_pca if method == "pca" else _tsne)(real.z, synthetic, seed)
+    embed, fitted = _PLANES[method]
+    flat, axis_names = embed(real.z, synthetic, seed)
     ax = style.axes_or_new(ax, 3.8 + (style.legend_width(names) if legend else 0), 3.9)
     beyond = _draw(ax, flat, real, style.numbers(condensed.y), seed)
     ax.set_xlabel(axis_names[0])
     ax.set_ylabel(axis_names[1])
     ax.set_xticks([])
     ax.set_yticks([])
-    style.headings(ax, title or style.title_of(condensed), _caption(real, method, beyond))
+    style.headings(ax, title or style.title_of(condensed), _caption(real, fitted, beyond))
     if legend:
         style.class_legend(ax, names, style.kinds(labels, bool((real.y < 0).any())))
     return ax
@@ -167,6 +168,13 @@ def _tsne(real: Array, synthetic: Array, seed: int) -> tuple[Array, tuple[str, s
     return found, ("t-SNE 1", "t-SNE 2")
 
 
+_PLANES: dict[Plane, tuple[Callable[[Array, Array, int], tuple[Array, tuple[str, str]]], str]] = {
+    "pca": (_pca, "PCA of real nodes"),
+    "tsne": (_tsne, "t-SNE of both"),
+}
+"""How nodes come into a plane, and what that was fitted on."""
+
+
 def _draw(ax: Axes, flat: Array, real: Sample, y: Array, seed: int) -> int:
     """Draws all nodes and gives the number of real ones outside the frame: few nodes far out
     would leave no room for the others."""
@@ -199,8 +207,7 @@ def _scatter(ax: Axes, places: Array, y: Array, **look: Any) -> None:
             ax.scatter(places[here, 0], places[here, 1], c=colours, marker=shape, **look)
 
 
-def _caption(real: Sample, method: Plane, beyond: int) -> str:
+def _caption(real: Sample, fitted: str, beyond: int) -> str:
     shown = f"{real.total:,}" if len(real.y) == real.total else f"{len(real.y):,} of {real.total:,}"
-    fitted = "PCA of real nodes" if method == "pca" else "t-SNE of both"
     outside = f" ({beyond:,} outside the frame)" if beyond else ""
     return f"after {HOPS} propagations, {fitted}\n{shown} real nodes{outside}"
